@@ -1,0 +1,14 @@
+"""Image encoders: float RGB images (B, 3, H, W) in [0, 1] -> features (B, feature_dim)."""
+
+from mmlib.encoders.base import ImageEncoder, check_images
+from mmlib.encoders.cnn import CNNConfig, CNNVisualEncoder
+from mmlib.encoders.vit import VisionTransformerEncoder, ViTConfig
+
+__all__ = [
+    "CNNConfig",
+    "CNNVisualEncoder",
+    "ImageEncoder",
+    "ViTConfig",
+    "VisionTransformerEncoder",
+    "check_images",
+]
