@@ -160,9 +160,15 @@ def _restore_optimizer(
             f"checkpoint {str(path)!r} was written with parameter groups of {sizes} tensors, "
             f"this optimizer has {mine}: freeze and group the same parameters"
         )
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, index, name = key.split(".", 2)
+            like = parameters[int(index)]
+            if value.shape == like.shape:
+                # The fused kernel walks memory: moments need the layout of their weights
+                # (channels-last convolutions), which a file does not keep.
+                value = torch.empty_like(like, dtype=value.dtype).copy_(value)
             state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": groups})
