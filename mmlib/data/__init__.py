@@ -1,0 +1,1 @@
+"""Pictures and words: icons, scenes, pairs of your own."""
