@@ -66,12 +66,12 @@ def rasterise(svg: str, size: int) -> torch.Tensor:
     Returns:
         Premultiplied RGBA, uint8, shape (4, size, size).
     """
-    resvg = data_package("resvg_py")
-    png = resvg.svg_to_bytes(svg_string=svg, width=size, skip_system_fonts=True)
-    image = Image.open(io.BytesIO(png)).convert("RGBA")
-    if image.size != (size, size):
-        image = _on_square(image, size)
-    return premultiply(torch.from_numpy(np.array(image)).permute(2, 0, 1))
+    image = _draw(svg, width=size)
+    if image.height > size:
+        image = _draw(svg, height=size)
+    square = Image.new("RGBA", (size, size))
+    square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+    return premultiply(torch.from_numpy(np.array(square)).permute(2, 0, 1))
 
 
 def premultiply(rgba: torch.Tensor) -> torch.Tensor:
@@ -103,8 +103,7 @@ def draw_style(
     return rgba, has
 
 
-def _on_square(image: Image.Image, size: int) -> Image.Image:
-    image.thumbnail((size, size), Image.Resampling.LANCZOS)
-    square = Image.new("RGBA", (size, size))
-    square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
-    return square
+def _draw(svg: str, **side: int) -> Image.Image:
+    """Straight (not premultiplied) RGBA; the side that is not given follows the proportions."""
+    png = data_package("resvg_py").svg_to_bytes(svg_string=svg, skip_system_fonts=True, **side)
+    return Image.open(io.BytesIO(png)).convert("RGBA")

@@ -81,6 +81,10 @@ class Icons:
     def __len__(self) -> int:
         return len(self.concepts)
 
+    def __repr__(self) -> str:
+        styles = ", ".join(self.styles)
+        return f"Icons({len(self)} concepts, {self.size} px, on {self.rgba.device}; {styles})"
+
     @property
     def size(self) -> int:
         """Height and width of a drawing in pixels."""
@@ -145,6 +149,7 @@ class Icons:
         split: str | None = None,
         max_words: int | None = None,
         concrete: bool | None = None,
+        styles: Sequence[str] = (),
     ) -> torch.Tensor:
         """The rows that meet every condition given.
 
@@ -156,12 +161,13 @@ class Icons:
                 objects, activities, travel and places, drawn by both artists, without the series
                 whose members differ by a label only (clock faces, phases of the moon, medals for
                 a place, suits of cards). False for all others.
+            styles: only concepts that have a drawing in each of these.
 
         Returns:
             Row numbers, int64 (n,), ascending, on the device of the icons.
 
         Raises:
-            ValueError: an unknown category or split, or ``max_words`` below 1.
+            ValueError: an unknown category, split or style, or ``max_words`` below 1.
         """
         if category is not None:
             _require(category, CATEGORIES, "category")
@@ -169,10 +175,13 @@ class Icons:
             _require(split, SPLITS, "split")
         if max_words is not None and max_words < 1:
             raise ValueError(f"max_words is {max_words}: a name has at least 1 word")
+        wanted = [styles] if isinstance(styles, str) else styles
+        drawn = self.has[[self.style_index(style) for style in wanted]].all(dim=0).tolist()
         rows = [
             row
             for row, concept in enumerate(self.concepts)
-            if (category is None or concept.category == category)
+            if drawn[row]
+            and (category is None or concept.category == category)
             and (split is None or concept.split == split)
             and (max_words is None or len(concept.name.split()) <= max_words)
             and (concrete is None or concept.concrete == concrete)
