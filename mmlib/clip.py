@@ -111,11 +111,11 @@ class CLIPModel(nn.Module):
 
         return load_model(name_or_folder)
 
-    def save_pretrained(self, folder: str | Path) -> Path:
+    def save_pretrained(self, folder: str | Path, format: str = "auto") -> Path:
         """Write config.json and model.safetensors; see `mmlib.model_io.save_model`."""
         from mmlib.model_io import save_model
 
-        return save_model(self, folder)
+        return save_model(self, folder, format)
 
 
 def _projection(encoder: nn.Module, embed_dim: int, generator: torch.Generator | None) -> nn.Linear:

@@ -45,6 +45,8 @@ class ViTConfig:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def __post_init__(self) -> None:
+        for name in ("mean", "std"):  # a config read back from JSON gives lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         check_positive(image_size=self.image_size, patch_size=self.patch_size, width=self.width)
         check_positive(depth=self.depth, heads=self.heads, mlp_ratio=self.mlp_ratio, eps=self.eps)
         check_choice("pooling", self.pooling, POOLINGS)
