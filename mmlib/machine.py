@@ -1,0 +1,150 @@
+"""Facts about this machine: its name, its memory, its disk, its speed, and what is installed."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+MEGABYTE = 1024 * 1024
+PACKAGES = ("torch", "numpy", "mmlib", "transformers", "torchvision", "timm", "resvg-py", "emoji")
+
+
+def device_name(device: torch.device | str = "cpu") -> str:
+    """The name that the driver reports for a CUDA device, or the processor's model name."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return _processor_name()
+
+
+def _processor_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Model") and value.strip():
+            return value.strip()
+    return platform.processor() or platform.machine() or "unknown processor"
+
+
+def core_count() -> int:
+    """The number of cores this process may use (a container often has fewer than the machine)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def versions() -> dict[str, str]:
+    """Python's version and that of every installed package the results may depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def memory_mb() -> float | None:
+    """Main memory in MiB: the container's limit if there is one, else the machine's; or None."""
+    sizes = []
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            sizes.append(int(Path(limit).read_text()))
+        except (OSError, ValueError):
+            continue  # no container, or the word "max"
+    try:
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        pass
+    return min(sizes) / MEGABYTE if sizes else None
+
+
+def device_memory_mb(device: torch.device | str) -> float | None:
+    """Memory of a CUDA device in MiB, or main memory for the CPU."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory / MEGABYTE
+    return memory_mb()
+
+
+def peak_rss_mb() -> float | None:
+    """The largest main memory this process has held so far, in MiB; None where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MEGABYTE if sys.platform == "darwin" else peak / 1024
+
+
+def peak_cuda_mb() -> float:
+    """The largest memory that tensors of this process have held on CUDA devices, in MiB."""
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return 0.0
+    devices = range(torch.cuda.device_count())
+    return sum(torch.cuda.max_memory_allocated(index) for index in devices) / MEGABYTE
+
+
+def free_disk_mb(folder: str | os.PathLike[str]) -> float:
+    """Free space in MiB on the disk that holds ``folder``."""
+    return shutil.disk_usage(folder).free / MEGABYTE
+
+
+def folder_mb(folder: str | os.PathLike[str]) -> float:
+    """The size in MiB of all files below ``folder``."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files) / MEGABYTE
+
+
+@functools.cache
+def benchmark(device: str = "cpu") -> float:
+    """The speed of a device in GFLOP/s on what the chapters do most: products and convolutions.
+
+    The best of several short rounds in about one second, so that one busy moment does not count.
+    It is measured once in a process. It compares machines of one kind; it is no absolute figure.
+    """
+    generator = torch.Generator().manual_seed(0)
+    side = 1024 if device.startswith("cuda") else 384
+    left = torch.rand(side, side, generator=generator).to(device)
+    images = torch.rand(32, 32, 32, 32, generator=generator).to(device)  # (B, C, H, W)
+    kernel = torch.rand(32, 32, 3, 3, generator=generator).to(device)
+    flops = 2 * side**3 + 2 * images.numel() * 32 * 9
+
+    def work() -> None:
+        left @ left
+        torch.nn.functional.conv2d(images, kernel, padding=1)
+
+    with torch.no_grad():
+        return flops / _best_time(work, device) / 1e9
+
+
+def _best_time(work: Callable[[], None], device: str, budget_s: float = 1.0) -> float:
+    """Seconds for one call of ``work``: the best round of ten calls within the budget."""
+    for _ in range(3):
+        work()  # warm-up: libraries load, kernels are chosen
+    best, begin = float("inf"), time.perf_counter()
+    while time.perf_counter() - begin < budget_s:
+        _synchronize(device)
+        start = time.perf_counter()
+        for _ in range(10):
+            work()
+        _synchronize(device)
+        best = min(best, (time.perf_counter() - start) / 10)
+    return best
+
+
+def _synchronize(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
