@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
@@ -64,10 +65,8 @@ def memory_mb() -> float | None:
             sizes.append(int(Path(limit).read_text()))
         except (OSError, ValueError):
             continue  # no container, or the word "max"
-    try:
+    with contextlib.suppress(AttributeError, OSError, ValueError):
         sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):
-        pass
     return min(sizes) / MEGABYTE if sizes else None
 
 
