@@ -1,0 +1,24 @@
+"""The checks of all exercises under one name: ``from mmlib import check; check.ex04_1(answer)``.
+
+A check tests properties of an answer, gives a hint and never shows the solution. The chapters'
+checks are in ``mmlib.checks``; each chapter's module is imported here by name.
+"""
+
+from __future__ import annotations
+
+from mmlib.checks.base import CheckFailed
+
+__all__ = ["CheckFailed"]
+
+
+def available() -> list[str]:
+    """The names of all checks, such as ``ex04_1``, in order."""
+    return sorted(name for name in globals() if name.startswith("ex") and name[2:3].isdigit())
+
+
+def __getattr__(name: str) -> object:
+    """Say which checks there are when a name is mistyped."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    known = ", ".join(available()) or "none yet"
+    raise AttributeError(f"there is no check {name!r}; there are: {known}")
