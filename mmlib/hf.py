@@ -150,7 +150,9 @@ def export_state(model: CLIPModel) -> dict[str, Tensor]:
     state["image_encoder.pos_embed"] = state["image_encoder.pos_embed"][0]
     exported: dict[str, Tensor] = {}
     for name, parts in names(model).items():
-        exported |= dict(zip(parts, state[name].chunk(len(parts)), strict=True))
+        tensor = state[name]
+        tensors = tensor.chunk(len(parts)) if len(parts) > 1 else (tensor,)
+        exported |= dict(zip(parts, tensors, strict=True))
     return exported
 
 
