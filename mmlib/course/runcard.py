@@ -1,0 +1,107 @@
+"""The run card: on what, when, with which code and versions a chapter's outputs were made."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mmlib
+from mmlib.course.book import cell_source
+
+
+def hash_code_cells(notebook: Mapping[str, Any]) -> str:
+    """A hash of a notebook's code cells in order; text, outputs and metadata do not count.
+
+    Spaces at line ends and blank lines around a cell do not count either: editors change them.
+    """
+    digest = hashlib.sha256()
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            lines = [line.rstrip() for line in cell_source(cell).strip().splitlines()]
+            digest.update("\n".join(lines).encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def hash_package(folder: Path | None = None) -> str:
+    """A hash of mmlib's sources, without ``mmlib.course``, which no chapter computes with."""
+    folder = folder or Path(mmlib.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
+        name = path.relative_to(folder).as_posix()
+        if name == "__main__.py" or name.startswith("course/"):
+            continue
+        digest.update(name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def commit_of(root: Path) -> tuple[str | None, bool]:
+    """The commit that is checked out and whether code differs from it.
+
+    Stored outputs do not count as changes: executing one chapter does not make the next one dirty.
+    Outside version control the answer is (None, False).
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    if not commit:
+        return None, False
+    changed = _git(root, "status", "--porcelain", "--", "mmlib", "pyproject.toml")
+    return commit.strip(), bool(changed and changed.strip())
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def build_run_card(
+    notebook: Mapping[str, Any],
+    *,
+    chapter: str,
+    tier: str,
+    facts: Mapping[str, Any],
+    seeds: list[int],
+    wall_s: float,
+    root: Path,
+) -> dict[str, Any]:
+    """The card of one finished run.
+
+    Args:
+        notebook: the executed notebook.
+        facts: what the kernel reported about itself (``mmlib.course.kernel.facts``).
+        seeds: every seed that a recorded result used.
+        wall_s: seconds from the first cell to the last.
+
+    Returns:
+        The keys ``chapter, run, tier, device, threads, seeds, wall_s, peak_memory_mb,
+        peak_cuda_mb, cache_mb, benchmark, versions, date, commit, dirty, code_hash,
+        package_hash``; sizes in MiB, the date in UTC.
+    """
+    commit, dirty = commit_of(root)
+    return {
+        "chapter": chapter,
+        "run": uuid.uuid4().hex[:12],
+        "tier": tier,
+        "device": facts["device"],
+        "threads": facts["threads"],
+        "seeds": seeds,
+        "wall_s": round(wall_s, 1),
+        "peak_memory_mb": facts["peak_memory_mb"],
+        "peak_cuda_mb": facts["peak_cuda_mb"],
+        "cache_mb": facts["cache_mb"],
+        "benchmark": facts["benchmark"],
+        "versions": dict(facts["versions"]),
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "commit": commit,
+        "dirty": dirty,
+        "code_hash": hash_code_cells(notebook),
+        "package_hash": hash_package(),
+    }
