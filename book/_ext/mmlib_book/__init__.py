@@ -1,0 +1,25 @@
+"""The course's own Sphinx extension: what Jupyter Book and its theme cannot do.
+
+=============  =================================================================================
+``site``       repository and site address from the environment; unused scripts left out
+``boxes``      plain Markdown of notebooks (``> **Key idea.** ...``, ``<details>``) into boxes
+``notebook``   reads a chapter: its title, code, run card; inserts the card, folds solutions
+``generated``  the claims ledger and the status page, from stored results
+``mend``       small repairs of the finished HTML: accessible names, unused scripts
+=============  =================================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from . import generated, mend, notebook, site
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the extension."""
+    for part in (site, notebook, generated, mend):
+        part.setup(app)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
