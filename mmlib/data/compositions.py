@@ -73,9 +73,7 @@ class Compositions:
         start = hash_classes(keys, "count", SLOTS)[:, None]
         numbers = torch.arange(SLOTS)[None, :]
         self.count_held = (numbers == start) | (numbers == (start + 2) % SLOTS)  # (N, 5) bool
-        self._pairs = {
-            (kind, split): self._list(kind, split) for kind in COMPOSED for split in SPLITS
-        }
+        self._pairs = {(k, split): self._list(k, split) for k in COMPOSED for split in SPLITS}
 
     def __len__(self) -> int:
         return len(self.pair_possible)

@@ -176,9 +176,8 @@ class Vocabulary:
             case "single":
                 return self._one[first]
             case "colour":
-                return (
-                    f"{self._coloured(first, colours[0])} and {self._coloured(second, colours[1])}"
-                )
+                one, two = (self._coloured(*p) for p in zip(objects, colours, strict=True))
+                return f"{one} and {two}"
             case "count":
                 noun = self.names[first] if count == 1 else self._many[first]
                 return f"{NUMBERS[count - 1]} {noun}"
@@ -195,19 +194,14 @@ class Vocabulary:
         dog", and the two orders of "a red dog and a blue cat".
         """
         radix = len(self.names) * max(len(self.colours), SLOTS + 1)
-        one, two = facts.objects[:, 0], facts.objects[:, 1]
-        counted = one * (SLOTS + 1) + facts.counts
-        part = facts.objects[:, :2] * len(self.colours) + facts.colours[:, :2]  # (n, 2)
-        swap = facts.relation % 2 == 1  # "right of" and "below" are read from the other side
-        axis = 2 + facts.relation // 2
-        family = torch.zeros_like(one)
-        left, right = counted, torch.zeros_like(one)
-        coloured, related = facts.of_kind("colour"), facts.of_kind("relation")
-        family = torch.where(coloured, 1, torch.where(related, axis, family))
-        left = torch.where(
-            coloured, part.amin(1), torch.where(related, one.where(~swap, two), left)
-        )
-        right = torch.where(
-            coloured, part.amax(1), torch.where(related, two.where(~swap, one), right)
-        )
-        return (family * radix + left) * radix + right
+        objects = facts.objects[:, :2]
+        counted = objects[:, 0] * (SLOTS + 1) + facts.counts
+        counted = torch.stack([counted, torch.zeros_like(counted)], 1)  # (n, 2), family 0
+        coloured = (objects * len(self.colours) + facts.colours[:, :2]).sort(1).values  # family 1
+        flip = facts.relation % 2 == 1  # "right of" and "below" are read from the other side
+        related = objects.where(~flip[:, None], objects.flip(1))  # families 2 and 3
+        is_coloured, is_related = facts.of_kind("colour"), facts.of_kind("relation")
+        parts = torch.where(is_related[:, None], related, counted)
+        parts = torch.where(is_coloured[:, None], coloured, parts)  # (n, 2)
+        family = is_coloured.long() + is_related * (2 + facts.relation // 2)
+        return (family * radix + parts[:, 0]) * radix + parts[:, 1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmlib.data.grammar import SLOTS
+from mmlib.data.grammar import KINDS, SLOTS, Facts
 
 # Range of the side of a sprite. In one kind of scene every sprite has the same range.
 SIZES = {"single": (0.50, 0.85), "colour": (0.32, 0.44), "count": (0.22, 0.30)}
@@ -76,12 +76,27 @@ def place_many(size: Tensor, place: Tensor) -> Tensor:
     return boxes_of(origin + jitter * (1 / CELLS - size)[..., None], size)
 
 
-def place(kind: str, relation: Tensor, size: Tensor, place: Tensor) -> Tensor:
-    """(n, SLOTS, 4) boxes of scenes of one kind; slots beyond the layout's own are zero."""
-    if kind == "single":
-        boxes = place_single(size, place)
-    elif kind == "count":
-        boxes = place_many(size, place)
-    else:
-        boxes = place_pair(relation, size, place)
-    return torch.nn.functional.pad(boxes, (0, 0, 0, SLOTS - boxes.shape[1]))
+def place_scenes(facts: Facts, size: Tensor, place: Tensor, pixels: int) -> Tensor:
+    """The boxes of ``n`` scenes.
+
+    Args:
+        facts: what the scenes hold.
+        size: (n, SLOTS) uniform numbers.
+        place: (n, PLACE_COLUMNS) uniform numbers.
+        pixels: the side of the image.
+
+    Returns:
+        (n, SLOTS, 4) float32 in pixels, zero for empty slots.
+    """
+    boxes = torch.zeros(len(facts), SLOTS, 4)
+    for code, kind in enumerate(KINDS):
+        rows = (facts.kind == code).nonzero()[:, 0]
+        sides = sprite_sizes(kind, size[rows])
+        if kind == "single":
+            placed = place_single(sides, place[rows])
+        elif kind == "count":
+            placed = place_many(sides, place[rows])
+        else:
+            placed = place_pair(facts.relation[rows], sides, place[rows])
+        boxes[rows, : placed.shape[1]] = placed.float()
+    return boxes * pixels * (facts.objects >= 0)[..., None]

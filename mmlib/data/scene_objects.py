@@ -14,11 +14,13 @@ from mmlib.data.scene_config import check_words
 
 # One word, easy to tell apart, regular in the plural, drawn by both artists.
 DEFAULT_OBJECTS = (
-    "dog cat horse elephant rabbit snail turtle octopus butterfly crab whale penguin owl rooster "
-    "snake bear frog banana pear lemon strawberry pineapple carrot mushroom pizza hamburger "
-    "doughnut bicycle airplane rocket sailboat tractor house tent umbrella guitar trumpet violin "
-    "drum hammer key bell candle anchor crown backpack balloon cactus sunflower star kite camera"
-).split()
+    "dog", "cat", "horse", "elephant", "rabbit", "snail", "turtle", "octopus", "butterfly",
+    "crab", "whale", "penguin", "owl", "rooster", "snake", "bear", "frog", "banana", "pear",
+    "lemon", "strawberry", "pineapple", "carrot", "mushroom", "pizza", "hamburger", "doughnut",
+    "bicycle", "airplane", "rocket", "sailboat", "tractor", "house", "tent", "umbrella",
+    "guitar", "trumpet", "violin", "drum", "hammer", "key", "bell", "candle", "anchor", "crown",
+    "backpack", "balloon", "cactus", "sunflower", "star", "kite", "camera",
+)  # fmt: skip
 
 
 def resolve_objects(icons: Any, objects: Sequence[str | int]) -> Tensor:

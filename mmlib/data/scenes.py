@@ -29,7 +29,7 @@ from mmlib.data.compositions import SPLITS, Compositions
 from mmlib.data.draws import draw_rows
 from mmlib.data.edits import CHOICE_COLUMNS, NEGATIVES, edit
 from mmlib.data.grammar import COLOURS, KINDS, RELATIONS, SLOTS, Facts, Vocabulary
-from mmlib.data.layout import PLACE_COLUMNS, SIZES, place, sprite_sizes
+from mmlib.data.layout import PLACE_COLUMNS, SIZES, place_scenes
 from mmlib.data.scene_config import SceneConfig, check_words
 from mmlib.data.scene_objects import (
     DEFAULT_OBJECTS,
@@ -44,6 +44,7 @@ from mmlib.data.sprites import (
     SpriteSheet,
     add_noise,
     backgrounds,
+    chunk_size,
     colour_table,
     paint,
     place_sprites,
@@ -255,28 +256,27 @@ class SceneGenerator:
     def _picture(self, facts: Facts, drawn: dict[str, Tensor], noise: int) -> SceneBatch:
         pixels = self.config.image_size
         styles = (drawn["style"][:, 0] * len(self.styles)).long()
-        boxes = torch.zeros(len(facts), SLOTS, 4)
+        boxes = place_scenes(facts, drawn["sizes"], drawn["place"], pixels)
         uniform = drawn["background"].to(self.device, torch.float32)
-        canvas = torch.empty(len(facts), 4, pixels, pixels, device=self.device)
+        images = torch.empty(len(facts), 3, pixels, pixels, device=self.device)
+        chunk = chunk_size(self.device, pixels)
         for kind in KINDS:
-            rows = facts.of_kind(kind).nonzero()[:, 0]
-            if not len(rows):
-                continue
-            part = facts.rows(rows)
-            sizes = sprite_sizes(kind, drawn["sizes"][rows])
-            placed = place(kind, part.relation, sizes, drawn["place"][rows])
-            placed = placed.float() * pixels * (part.objects >= 0)[..., None]
-            boxes[rows] = placed
-            canvas[rows.to(self.device)] = self._draw(kind, part, styles[rows], placed)
-        images = paint(canvas, backgrounds(self.config.background, uniform, pixels))
+            for rows in facts.of_kind(kind).nonzero()[:, 0].split(chunk):
+                canvas = self._draw(kind, facts.rows(rows), styles[rows], boxes[rows])
+                rows = rows.to(self.device)
+                behind = backgrounds(self.config.background, uniform[rows], pixels)
+                images[rows] = paint(canvas, behind)
         if self.config.noise:
             add_noise(images, self.config.noise, noise)
-        truth = SceneTruth(**vars(facts), boxes=boxes, styles=styles)
-        groups = self.vocabulary.meanings(facts).to(self.device)
         return SceneBatch(
-            images, truth, self.vocabulary.captions(facts), groups,
-            self.vocabulary, self.compositions, drawn["choice"],
-        )  # fmt: skip
+            images=images,
+            truth=SceneTruth(**vars(facts), boxes=boxes, styles=styles),
+            captions=self.vocabulary.captions(facts),
+            groups=self.vocabulary.meanings(facts).to(self.device),
+            vocabulary=self.vocabulary,
+            compositions=self.compositions,
+            choice=drawn["choice"],
+        )
 
     def _draw(self, kind: str, facts: Facts, styles: Tensor, boxes: Tensor) -> Tensor:
         """(n, 4, P, P): the sprites of scenes of one kind on a transparent canvas."""

@@ -152,6 +152,15 @@ class SpriteSheet:
         return self._levels[level][styles[:, None], objects.clamp(min=0)].float().div_(255)
 
 
+def chunk_size(device: torch.device, pixels: int) -> int:
+    """How many images to paint at once.
+
+    A CPU is fastest while the intermediate tensors stay in its cache (measured: 64 images of 32 px
+    or 16 of 64 px; batches of 128 at 64 px cost twice the time, in page faults). A GPU takes all.
+    """
+    return max(1, 2**16 // pixels**2) if device.type == "cpu" else 2**31
+
+
 def colour_table(rgb: Sequence[tuple[float, float, float]], device: torch.device | str) -> Tensor:
     """(C, 3) float32, the values of the named colours."""
     return torch.tensor(rgb, dtype=torch.float32, device=device).reshape(-1, 3)
