@@ -52,7 +52,7 @@ def check_values(values: Sequence[float] | float) -> list[float]:
     return [float(number) for number in numbers]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Band:
     """A result over seeds: where a further run of the same code is expected to fall.
 
@@ -67,6 +67,12 @@ class Band:
     low: float | None
     high: float | None
     n: int
+
+    def __repr__(self) -> str:
+        """For example ``72.4 (a further run: 70.9 to 73.5; 5 seeds)``."""
+        if self.low is None:
+            return f"{self.mean:.3g} (one seed)"
+        return f"{self.mean:.3g} (a further run: {self.low:.3g} to {self.high:.3g}; {self.n} seeds)"
 
     def place(self, value: float) -> str:
         """Where a value lies: ``'in the band'``, ``'below the band'``, ``'above the band'``."""
@@ -99,7 +105,7 @@ def band(values: Sequence[float], bounds: tuple[float, float] | None = None) -> 
     return Band(mean, min(numbers), max(numbers), low, high, len(numbers))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Effect:
     """A mean with its interval. One value has no interval: ``low`` is -inf and ``high`` inf."""
 
@@ -109,7 +115,7 @@ class Effect:
     n: int
     confidence: float = 0.95
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """For example ``+12.3 (95% interval +10.1 to +14.5, n = 5)``."""
         if not math.isfinite(self.high - self.low):
             return f"{self.mean:+.3g} (one seed, no interval)"

@@ -17,6 +17,7 @@ import torch
 
 MEGABYTE = 1024 * 1024
 PACKAGES = ("torch", "numpy", "mmlib", "transformers", "torchvision", "timm", "resvg-py", "emoji")
+_workspace_mb: dict[str, float] = {}
 
 
 def device_name(device: torch.device | str = "cpu") -> str:
@@ -96,6 +97,11 @@ def peak_cuda_mb() -> float:
     return sum(torch.cuda.max_memory_allocated(index) for index in devices) / MEGABYTE
 
 
+def chapter_cuda_mb() -> float:
+    """``peak_cuda_mb`` without what ``benchmark`` left there: 0 when a chapter ran on the CPU."""
+    return max(0.0, peak_cuda_mb() - _workspace_mb.get("cuda", 0.0))
+
+
 def free_disk_mb(folder: str | os.PathLike[str]) -> float:
     """Free space in MiB on the disk that holds ``folder``."""
     return shutil.disk_usage(folder).free / MEGABYTE
@@ -114,19 +120,27 @@ def benchmark(device: str = "cpu") -> float:
     The best of several short rounds in about one second, so that one busy moment does not count.
     It is measured once in a process. It compares machines of one kind; it is no absolute figure.
     """
+    with torch.no_grad():
+        speed = _measure(device)
+    if device.startswith("cuda"):  # the libraries keep a workspace: it is not the chapter's
+        torch.cuda.reset_peak_memory_stats()
+        _workspace_mb["cuda"] = torch.cuda.memory_allocated() / MEGABYTE
+    return speed
+
+
+def _measure(device: str) -> float:
     generator = torch.Generator().manual_seed(0)
     side = 1024 if device.startswith("cuda") else 384
     left = torch.rand(side, side, generator=generator).to(device)
     images = torch.rand(32, 32, 32, 32, generator=generator).to(device)  # (B, C, H, W)
     kernel = torch.rand(32, 32, 3, 3, generator=generator).to(device)
-    flops = 2 * side**3 + 2 * images.numel() * 32 * 9
 
     def work() -> None:
         left @ left
         torch.nn.functional.conv2d(images, kernel, padding=1)
 
-    with torch.no_grad():
-        return flops / _best_time(work, device) / 1e9
+    flops = 2 * side**3 + 2 * images.numel() * 32 * 9
+    return flops / _best_time(work, device) / 1e9
 
 
 def _best_time(work: Callable[[], None], device: str, budget_s: float = 1.0) -> float:

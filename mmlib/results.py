@@ -50,10 +50,12 @@ __all__ = [
     "bootstrap_interval",
     "combine",
     "compare",
+    "comparison",
     "current",
     "mean_effect",
     "paired_difference",
     "record",
+    "load_record",
     "record_verdict",
     "rule_difference",
     "rule_equivalence",
@@ -79,6 +81,9 @@ class Verdict:
         measured = "" if self.effect is None else f" [{self.effect}]"
         where = "" if self.status == NOT_TESTED else f" at tier {self.tier}"
         return f"{self.claim} {self.status}{where}: {self.text}{measured}"
+
+    def _ipython_display_(self) -> None:
+        """A notebook shows nothing more: ``record_verdict`` has printed it."""
 
 
 @dataclass
@@ -165,11 +170,11 @@ def _published(id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     return None
 
 
-def compare(id: str, mine: Sequence[float] | float | None = None) -> str:
-    """Put your number beside the published one; prints and returns the sentence.
+def compare(id: str, mine: Sequence[float] | float | None = None) -> None:
+    """Print your number beside the published one.
 
-    ``yours 71.8 %, published 72.4 % (70.9 to 73.5, 5 seeds, H100): in the band``. The band is
-    where 95% of further runs of the published code are expected (see ``Band``).
+    ``c41.seen: yours 71.8 %, published 72.4 % (70.9 to 73.5, 5 seeds, H100): in the band``.
+    The band is where 95% of further runs of the published code are expected (see ``Band``).
 
     Args:
         id: the result's id.
@@ -178,6 +183,11 @@ def compare(id: str, mine: Sequence[float] | float | None = None) -> str:
     Raises:
         ValueError: nothing was given and nothing was recorded, or a value is not finite.
     """
+    print(comparison(id, mine))
+
+
+def comparison(id: str, mine: Sequence[float] | float | None = None) -> str:
+    """The sentence that ``compare`` prints."""
     if mine is None:
         if id not in current.results:
             raise ValueError(f"nothing was recorded under {id!r}: run the cell that measures it")
@@ -186,11 +196,8 @@ def compare(id: str, mine: Sequence[float] | float | None = None) -> str:
     value = sum(numbers) / len(numbers)
     found = _published(id)
     if found is None:
-        text = f"{id}: yours {value:.4g}, nothing published in reach"
-    else:
-        text = f"{id}: {_beside(value, *found)}"
-    print(text)
-    return text
+        return f"{id}: yours {value:.3g}, nothing published in reach"
+    return f"{id}: {_beside(value, *found)}"
 
 
 def _beside(value: float, result: dict[str, Any], chapter: dict[str, Any]) -> str:

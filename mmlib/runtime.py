@@ -202,6 +202,9 @@ class Preflight:
             rows.insert(4, ("GPU memory", needs))
         return "\n".join(f"{name:<10}  {text}" for name, text in rows)
 
+    def _ipython_display_(self) -> None:
+        """A notebook shows nothing more: ``preflight`` has printed it."""
+
     def _time(self) -> str:
         if self.expected_s is None:
             return "not measured yet at this tier"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def set_source(cell: dict[str, Any], text: str) -> None:
     cell["source"] = text.splitlines(keepends=True) if lines else text
 
 
-def run_card(notebook: dict[str, Any]) -> dict[str, Any] | None:
+def run_card(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
     """The run card in a notebook's metadata; None before its first published execution."""
     card = notebook.get("metadata", {}).get("mmlib", {}).get("run_card")
     return card if isinstance(card, dict) else None

@@ -15,13 +15,14 @@ from mmlib.runtime import atomic_write, cache_dir, pick_device
 def facts() -> dict[str, Any]:
     """Device and versions of this process and the most memory it held; sizes in MiB."""
     device = pick_device()
-    peak = machine.peak_rss_mb()
+    peak, chapter_cuda_mb = machine.peak_rss_mb(), machine.chapter_cuda_mb()
     return {
         "device": machine.device_name(device),
         "device_type": device.type,
         "threads": torch.get_num_threads(),
         "peak_memory_mb": None if peak is None else round(peak),
-        "peak_cuda_mb": round(machine.peak_cuda_mb(), 1),  # before the benchmark adds to it
+        "peak_cuda_mb": round(machine.peak_cuda_mb(), 1),
+        "chapter_cuda_mb": round(chapter_cuda_mb, 1),
         "cache_mb": round(machine.folder_mb(cache_dir())),
         "benchmark": round(machine.benchmark(device.type), 2),
         "versions": machine.versions(),

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import mmlib
-from mmlib.course.book import cell_source
+from mmlib.course.book import cell_source, run_card
+
+FRESH = "fresh"
+NOT_EXECUTED = "not executed"
+OTHER_CODE = "outputs do not match the code"
+OLDER = "older than the code"
 
 
 def hash_code_cells(notebook: Mapping[str, Any]) -> str:
@@ -37,6 +42,21 @@ def hash_package(folder: Path | None = None) -> str:
             continue
         digest.update(name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     return digest.hexdigest()[:16]
+
+
+def freshness(notebook: Mapping[str, Any]) -> str:
+    """How a chapter's stored outputs stand to its code cells and to the package.
+
+    Returns:
+        ``"not executed"`` (no run card), ``"outputs do not match the code"`` (code cells were
+        changed since), ``"older than the code"`` (mmlib was changed since) or ``"fresh"``.
+    """
+    card = run_card(notebook)
+    if card is None:
+        return NOT_EXECUTED
+    if card.get("code_hash") != hash_code_cells(notebook):
+        return OTHER_CODE
+    return FRESH if card.get("package_hash") == hash_package() else OLDER
 
 
 def commit_of(root: Path) -> tuple[str | None, bool]:
