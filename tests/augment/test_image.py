@@ -67,7 +67,7 @@ def darkest(image: torch.Tensor) -> tuple[int, int]:
 def only(**changes: object) -> AugmentConfig:
     base = dict(
         rotate=0.0, scale=(1.0, 1.0), aspect=0.0, shift=0.0, flip=0.0, brightness=0.0,
-        contrast=0.0, saturation=0.0, grey=0.0, background="white",
+        contrast=0.0, saturation=0.0, grey=0.0, background=1.0,
     )  # fmt: skip
     return AugmentConfig(**(base | changes))  # type: ignore[arg-type]
 
@@ -93,15 +93,17 @@ def test_grey_removes_colour_and_background_fills() -> None:
     rgba = torch.zeros(1, 4, 4, 4, dtype=torch.uint8)
     u = half()
     u[0, 10:13] = torch.tensor([0.2, 0.4, 0.6])
-    out = augment_icons(rgba, u, only(background="random"))
+    out = augment_icons(rgba, u, only(background=0.0))
     assert torch.allclose(out[0, :, 0, 0], torch.tensor([0.2, 0.4, 0.6]), atol=1e-6)
-    grey = augment_icons(rgba, u, only(background="random", grey=1.0))
+    light = augment_icons(rgba, u, only(background=0.8))
+    assert torch.allclose(light[0, :, 0, 0], torch.tensor([0.84, 0.88, 0.92]), atol=1e-6)
+    grey = augment_icons(rgba, u, only(background=0.0, grey=1.0))
     assert torch.allclose(grey[0, 0], grey[0, 2], atol=1e-6)
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"rotate": 200.0}, {"scale": (2.0, 1.0)}, {"flip": 1.5}, {"background": "forest"}],
+    [{"rotate": 200.0}, {"scale": (2.0, 1.0)}, {"flip": 1.5}, {"background": -0.5}],
 )
 def test_wrong_settings_are_named(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
