@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmlib.controls import GroupRow, binomial_interval, report_by
-from mmlib.ranking import check_embeddings, normalize64
+from mmlib.ranking import check_embeddings, cosine_similarity
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def hard_negatives(
             f"({n}, {dim}) or ({n}, M, {dim}); got {tuple(positive.shape)} and "
             f"{tuple(negative_text_emb.shape)}"
         )
-    images = normalize64(image_emb)
-    right = (images * normalize64(positive)).sum(dim=-1).float()  # (N,)
-    wrong = (images[:, None] * normalize64(negative)).sum(dim=-1).float()  # (N, M)
+    captions = torch.cat([positive[:, None].to(negative), negative], dim=1)  # (N, 1 + M, D)
+    scores = cosine_similarity(image_emb[:, None], captions)[:, 0]  # (N, 1 + M)
+    right, wrong = scores[:, 0], scores[:, 1:]
     best = wrong.amax(dim=1)
     tied = (wrong == right[:, None]).sum(dim=1)
     hits = torch.where(best > right, 0.0, 1.0 / (1 + tied.double())).cpu()
@@ -66,7 +66,7 @@ def hard_negatives(
         accuracy=float(hits.mean()),
         chance=chance,
         interval=binomial_interval(float(hits.sum()), n),
-        margin=float((right - best).double().mean()),
+        margin=float((right - best).mean()),
         hits=hits,
         by_kind=[] if kinds is None else report_by(hits, kinds, chance),
     )
@@ -100,8 +100,9 @@ def winoground(image_emb: Tensor, text_emb: Tensor) -> WinogroundReport:
             "image_emb and text_emb must both be (N, 2, D), got "
             f"{tuple(image_emb.shape)} and {tuple(text_emb.shape)}"
         )
-    scores = (normalize64(image_emb) @ normalize64(text_emb).transpose(1, 2)).float()
-    flat = scores.flatten(1)  # (N, 4): image 0 with text 0, 0-1, 1-0, 1-1
+    flat = cosine_similarity(image_emb, text_emb).flatten(
+        1
+    )  # (N, 4): image 0 with text 0, 0-1, ...
     totals = torch.zeros(3, dtype=torch.float64)
     orders = list(permutations(range(4)))
     for order in orders:
