@@ -39,7 +39,8 @@ def check_positive(**values: float) -> None:
 class Attention(nn.Module):
     """Multi-head self-attention (Vaswani et al. 2017): (B, N, C) -> (B, N, C).
 
-    With `causal=True` a token sees itself and the tokens before it.
+    With `causal=True` a token sees itself and the tokens before it. With a boolean `mask` that
+    broadcasts to (B, h, N, N), token i sees token j where mask[..., i, j] is True; not both.
     Raises ValueError when `heads` does not divide `dim`.
     """
 
@@ -52,12 +53,12 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Mix the tokens: (B, N, C) -> (B, N, C)."""
         batch, tokens, dim = x.shape
         qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, dim // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, h, N, C/h)
-        x = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        x = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=self.causal)
         return self.proj(x.transpose(1, 2).reshape(batch, tokens, dim))
 
 
@@ -95,9 +96,9 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=eps)
         self.mlp = MLP(dim, round(dim * mlp_ratio), activation)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attention, then MLP: (B, N, C) -> (B, N, C)."""
-        x = x + self.attn(self.norm1(x))
+        x = x + self.attn(self.norm1(x), mask)
         return x + self.mlp(self.norm2(x))
 
 

@@ -80,15 +80,17 @@ class TextEncoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (B, L) -> features (B, width)."""
         end = self._end_positions(tokens)  # (B,)
+        position = torch.arange(tokens.shape[1], device=tokens.device)
+        inside = position <= end[:, None]  # (B, L): start to end token, no padding
+        mask = None if self.config.causal else inside[:, None, None, :]
         x = self.token_embed(tokens) + self.pos_embed[: tokens.shape[1]]  # (B, L, C)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, mask)
         x = self.norm(x)
         if self.config.pooling == "first":
             return x[:, 0]
         if self.config.pooling == "eot":
             return x[torch.arange(len(x), device=x.device), end]
-        inside = torch.arange(x.shape[1], device=x.device) <= end[:, None]  # (B, L)
         return (x * inside[..., None]).sum(dim=1) / inside.sum(dim=1, keepdim=True)
 
     def _end_positions(self, tokens: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from mmlib.files import atomic_write
 
 # A word takes the space before it along: letters | one digit | signs.
-WORD = re.compile(r" ?[^\W\d_]+| ?\d| ?(?:[^\w\s]|_)+|\s")
+WORD = re.compile(r" ?[^\W\d_]+| ?\d| ?(?:[^\w\s]|_)+")
 PAD, SOT, EOT = 0, 1, 2
 FIRST_BYTE = 3  # ids 3 to 258 are the 256 bytes, later ones the merges
 FIRST_MERGE = FIRST_BYTE + 256
@@ -114,6 +114,8 @@ class Tokenizer:
                 f"vocab_size={vocab_size} is too small: {FIRST_MERGE} ids are needed for the "
                 "256 bytes and 3 special tokens"
             )
+        if isinstance(texts, str):
+            raise TypeError("texts is one str: give a list of captions")
         words = Counter(word for text in texts for word in _words(text))
         if not words:
             raise ValueError("texts hold no word: give captions to learn from")
@@ -150,7 +152,7 @@ class Tokenizer:
             if not isinstance(text, str):
                 raise TypeError(f"caption {row} is a {type(text).__name__}, not a str")
             ids = [token for word in _words(text) for token in self._word_ids(word)]
-            if not normalise_text(text):
+            if not ids:
                 raise ValueError(f"caption {row} is empty: {text!r}. Drop the pair or name it")
             ids = [self.sot_id, *ids[: context_length - 2], self.eot_id]
             tokens[row, : len(ids)] = torch.tensor(ids)

@@ -1,6 +1,6 @@
 """Image encoders: float RGB images (B, 3, H, W) in [0, 1] -> features (B, feature_dim)."""
 
-from mmlib.encoders.base import ImageEncoder, check_images
+from mmlib.encoders.base import ImageEncoder, check_images, check_range
 from mmlib.encoders.cnn import CNNConfig, CNNVisualEncoder
 from mmlib.encoders.vit import VisionTransformerEncoder, ViTConfig
 
@@ -11,4 +11,5 @@ __all__ = [
     "ViTConfig",
     "VisionTransformerEncoder",
     "check_images",
+    "check_range",
 ]

@@ -15,11 +15,10 @@ Config = TypeVar("Config")
 RANGE_TOLERANCE = 1e-3  # resizing and colour arithmetic may leave [0, 1] by a rounding error
 
 
-def check_images(images: Tensor, check_range: bool = True) -> None:
-    """Raise unless `images` is a float RGB batch (B, 3, H, W) in [0, 1].
+def check_images(images: Tensor) -> None:
+    """Raise unless `images` is a float RGB batch (B, 3, H, W).
 
-    Raises TypeError for something else than a tensor, ValueError for a wrong shape, dtype or
-    range. Looking at the range reads every value (on a GPU it also waits for the device).
+    Raises TypeError for something else than a tensor, ValueError for a wrong shape or dtype.
     """
     if not isinstance(images, Tensor):
         raise TypeError(f"images must be a torch.Tensor, got {type(images).__name__}")
@@ -32,13 +31,16 @@ def check_images(images: Tensor, check_range: bool = True) -> None:
         raise ValueError(
             f"images must be float in [0, 1], got {images.dtype}: use images.float() / 255"
         )
-    if check_range:
-        low, high = (value.item() for value in torch.aminmax(images.detach()))
-        if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):  # also false for NaN
-            raise ValueError(
-                f"images must lie in [0, 1], got {low:.4g} to {high:.4g}: divide bytes by 255, and "
-                "do not normalise by mean and std (the encoder does that with its own constants)"
-            )
+
+
+def check_range(images: Tensor) -> None:
+    """Raise ValueError unless all values lie in [0, 1]. Makes a GPU wait."""
+    low, high = (value.item() for value in torch.aminmax(images.detach()))
+    if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):  # also false for NaN
+        raise ValueError(
+            f"images must lie in [0, 1], got {low:.4g} to {high:.4g}: divide bytes by 255, and "
+            "do not normalise by mean and std (the encoder does that with its own constants)"
+        )
 
 
 def resolve_config(
@@ -76,16 +78,21 @@ class ImageEncoder(nn.Module):
         self, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5)
     ) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+        self.register_buffer(
+            "mean", torch.tensor(mean, dtype=torch.float32).view(3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1), persistent=False
+        )
         self._range_checked = False
 
     def normalise(self, images: Tensor) -> Tensor:
         """Check images (B, 3, H, W) and return (images - mean) / std in the dtype of the model."""
-        compiling = torch.compiler.is_compiling()
-        check_range = not compiling and (images.device.type == "cpu" or not self._range_checked)
-        check_images(images, check_range=check_range)
-        self._range_checked = self._range_checked or check_range
+        check_images(images)
+        cheap = images.device.type == "cpu" or not self._range_checked
+        if cheap and not torch.compiler.is_compiling():
+            check_range(images)
+            self._range_checked = True
         return (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
@@ -96,6 +103,7 @@ class ImageEncoder(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Features (B, feature_dim) in eval mode and without gradient; restores the mode."""
         check_images(images)
+        check_range(images)
         modes = {module: module.training for module in self.modules()}
         self.eval()
         try:

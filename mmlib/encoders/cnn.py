@@ -136,9 +136,9 @@ class CNNVisualEncoder(ImageEncoder):
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """One map a stage, at 1/4, 1/8, ... of the image size: [(B, widths[i], h, w), ...]."""
-        if min(images.shape[-2:]) < 8:
-            raise ValueError(f"images of {tuple(images.shape)} are too small: 8 px at least")
         x = self.normalise(images).contiguous(memory_format=torch.channels_last)
+        if min(x.shape[-2:]) < 8:
+            raise ValueError(f"images of {tuple(x.shape)} are too small: 8 px at least")
         x = self.stem(x)  # (B, stem, H/2, W/2)
         maps = []
         for stage in self.stages:
