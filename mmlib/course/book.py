@@ -10,14 +10,15 @@ from typing import Any
 
 
 def find_root(start: str | os.PathLike[str] | None = None) -> Path:
-    """The repository's root: the nearest folder upwards that holds ``notebooks`` and ``book``.
+    """The repository's root: the nearest folder upwards with ``book`` and ``notebooks`` or ``_toc.yml``.
 
     Raises:
         ValueError: there is none.
     """
     here = Path(start or Path.cwd()).resolve()
     for parent in (here, *here.parents):
-        if (parent / "notebooks").is_dir() and (parent / "book").is_dir():
+        chapters = (parent / "notebooks").is_dir() or (parent / "_toc.yml").is_file()
+        if chapters and (parent / "book").is_dir():
             return parent
     raise ValueError(
         f"no book in {str(here)!r} or above it: run this in the repository, or name it with --root"

@@ -15,7 +15,8 @@ HEADING = "Changed numbers"
 def note_changes(path: Path, changes: Sequence[Problem]) -> None:
     """Add one line for each number that was rewritten, newest first, under 'Changed numbers'.
 
-    The section is made, below the title, when there is none.
+    The first section of that name is the newest version's; it is made, below the title, when
+    there is none. A line in it that begins with 'None' has become wrong and goes away.
     """
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     seen = dict.fromkeys(
@@ -36,5 +37,8 @@ def note_changes(path: Path, changes: Sequence[Problem]) -> None:
         lines.insert(place + 1, "")
         place += 1
     following = lines[place + 1 :]
+    if following and following[0].startswith("None"):
+        del following[0]
+        following = following[1:] if following and not following[0].strip() else following
     gap = [""] if following and not following[0].startswith("- ") else []
     atomic_write(path, "\n".join([*lines[: place + 1], *seen, *gap, *following]) + "\n")
