@@ -10,7 +10,9 @@ from typing import Any
 
 
 def find_root(start: str | os.PathLike[str] | None = None) -> Path:
-    """The repository's root: the nearest folder upwards with ``book`` and ``notebooks`` or ``_toc.yml``.
+    """The repository's root: the nearest folder upwards that is a book.
+
+    It holds ``book`` and, beside it, ``notebooks`` or ``_toc.yml``.
 
     Raises:
         ValueError: there is none.

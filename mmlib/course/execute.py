@@ -117,7 +117,7 @@ def _run_cells(notebook: Any, path: Path, environment: Mapping[str, str]) -> flo
         kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "python3"),
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         on_cell_start=progress.on_start,
     )
     start = time.perf_counter()
@@ -125,9 +125,10 @@ def _run_cells(notebook: Any, path: Path, environment: Mapping[str, str]) -> flo
         client.execute(env=dict(environment))
     except CellExecutionError as error:
         raise ChapterFailed(f"{progress.where()} raised:\n{_plain(error)}") from None
-    except (DeadKernelError, RuntimeError) as error:
-        why = f"the kernel died ({error}): it was stopped, or memory ran out"
-        raise ChapterFailed(f"{progress.where()}: {why}") from None
+    except (DeadKernelError, RuntimeError, AssertionError) as error:
+        # On Ctrl-C nbclient stops the kernel and then trips over its own assertion.
+        why = "the kernel stopped: it was interrupted or killed, or memory ran out"
+        raise ChapterFailed(f"{progress.where()}: {why} {error}".rstrip()) from None
     finally:
         progress.close()
     return (progress.cells_done_at or time.perf_counter()) - start
