@@ -279,7 +279,9 @@ def _loop(
         pending.append(trainer.step(batch))
         pairs += len(batch["images"])
         end = step + 1 == config.steps
-        if path is not None and (end or (config.save_every and (step + 1) % config.save_every == 0)):
+        if path is not None and (
+            end or (config.save_every and (step + 1) % config.save_every == 0)
+        ):
             _save(path, trainer, step + 1, config, generators)
         if not end and (step + 1) % config.log_every:
             continue

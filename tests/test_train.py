@@ -129,9 +129,7 @@ def test_wrong_settings_are_named() -> None:
 def run(steps: int, path: Path | None = None, stop_after: int | None = None) -> CLIPModel:
     trainer, data = make(), FixedPairs(32, 8)
     config = FitConfig(steps, warmup=2, log_every=2, save_every=2, progress=False)
-    for record in fit(
-        trainer, data, config, checkpoint=path, generators={"data": data.generator}
-    ):
+    for record in fit(trainer, data, config, checkpoint=path, generators={"data": data.generator}):
         if stop_after is not None and record["step"] >= stop_after:
             break
     return trainer.model

@@ -129,7 +129,9 @@ def augment_icons(rgba: Tensor, u: Tensor, config: AugmentConfig) -> Tensor:
             f"expected uint8 drawings (B, 4, H, W), got {rgba.dtype} {tuple(rgba.shape)}"
         )
     if u.shape != (rgba.shape[0], N_RANDOM):
-        raise ValueError(f"expected random numbers {(rgba.shape[0], N_RANDOM)}, got {tuple(u.shape)}")
+        raise ValueError(
+            f"expected random numbers {(rgba.shape[0], N_RANDOM)}, got {tuple(u.shape)}"
+        )
     x = rgba.float().div_(255)
     if (config.rotate, config.scale, config.aspect, config.shift, config.flip) != (
         0, (1.0, 1.0), 0, 0, 0,

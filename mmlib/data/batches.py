@@ -129,4 +129,3 @@ class IconPairs:
             named = concept[torch.randperm(size, generator=generator, device=device)]
         tokens = self.tokens[named, form]  # (B, L)
         return {"images": images, "text_tokens": tokens, "groups": concept}
-

@@ -1,0 +1,208 @@
+"""Experiments on scenes: does a model read a caption, or only the words in it?
+
+`train_scenes` trains a CLIP model on scenes of icons, with or without hard negatives (captions that
+are false by one edit, as in NegCLIP, Yuksekgonul et al. 2023), and tests it on minimal pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmlib.clip import CLIPModel
+from mmlib.data.icons import Icons
+from mmlib.data.scenes import SceneBatch, SceneConfig, SceneGenerator
+from mmlib.encoders import CNNVisualEncoder
+from mmlib.evaluate import hard_negatives
+from mmlib.losses import matches, similarity, softmax_loss
+from mmlib.optim import make_optimizer
+from mmlib.runtime import derive_seed, make_generator
+from mmlib.text import TextConfig, TextEncoder, Tokenizer
+from mmlib.train import Batch, CLIPTraining, FitConfig, fit
+
+#: Edits that can be asked of each kind of scene.
+EDITS = {"relation": ("order", "relation", "object"), "colour": ("colour", "object")}
+
+
+@dataclass(frozen=True)
+class SceneRecipe:
+    """How to train on scenes.
+
+    Attributes:
+        kinds: kinds of scenes in the training diet, see `SceneConfig`.
+        negatives: edits whose false captions are added as extra candidates for each picture.
+        pooling: "mean" forgets where things are, "grid" keeps a 4 x 4 map of them.
+        size, steps, batch_size, learning_rate, embed_dim, image_size: as usual.
+    """
+
+    kinds: tuple[str, ...] = ("single", "colour", "count", "relation")
+    negatives: tuple[str, ...] = ()
+    pooling: str = "mean"
+    size: str = "small"
+    steps: int = 200
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    embed_dim: int = 128
+    image_size: int = 32
+    context_length: int = 20
+
+    def but(self, **changes: object) -> SceneRecipe:
+        """The same recipe with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def hard_negative_loss(
+    image: Tensor,
+    text: Tensor,
+    negatives: Tensor,
+    scale: Tensor | float,
+    groups: Tensor,
+    negative_groups: Tensor,
+) -> Tensor:
+    """CLIP's loss with M extra captions that every picture must reject.
+
+    Args:
+        image, text: (B, D) pairs, of length 1.
+        negatives: (M, D) embeddings of false captions.
+        scale: inverse temperature.
+        groups, negative_groups: (B,), (M,) meaning of each caption. A false caption of one picture
+            can be true of another: equal groups count as matches.
+
+    Returns:
+        The mean of both directions; the extra captions are candidates for pictures only.
+    """
+    rows = torch.arange(len(image), device=image.device)
+    logits = similarity(image, torch.cat([text, negatives]), scale)  # (B, B + M)
+    targets = matches(groups, torch.cat([groups, negative_groups])).float()
+    targets = targets / targets.sum(dim=1, keepdim=True)
+    to_text = F.cross_entropy(logits, targets)
+    to_image = softmax_loss(logits[:, : len(text)].T, rows, groups).mean()
+    return (to_text + to_image) / 2
+
+
+class SceneBatches:
+    """An endless iterator of training batches; negatives are appended to the captions' tokens."""
+
+    def __init__(
+        self,
+        scenes: SceneGenerator,
+        tokenizer: Tokenizer,
+        recipe: SceneRecipe,
+        generator: torch.Generator,
+    ) -> None:
+        self.scenes, self.tokenizer, self.recipe = scenes, tokenizer, recipe
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> dict[str, Tensor]:
+        """'images' (B, ...), 'text_tokens' (B, L), 'groups' (B,), 'negative_tokens' (M, L)..."""
+        batch = self.scenes.batch(self.recipe.batch_size, self.generator)
+        length, device = self.recipe.context_length, batch.images.device
+        result = {
+            "images": batch.images,
+            "text_tokens": self.tokenizer.encode(batch.captions, length).to(device),
+            "groups": batch.groups,
+        }
+        edits = [batch.negatives(kind) for kind in self.recipe.negatives]
+        if captions := [caption for edit in edits for caption in edit.captions]:
+            result["negative_tokens"] = self.tokenizer.encode(captions, length).to(device)
+            result["negative_groups"] = torch.cat([edit.groups for edit in edits])
+        return result
+
+
+class SceneTraining(CLIPTraining):
+    """`CLIPTraining` whose loss also sees the false captions of a batch."""
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step; see `CLIPTraining.step`."""
+        if "negative_tokens" in batch:
+            tokens, groups = batch["negative_tokens"], batch["negative_groups"]
+
+            def objective(
+                model: CLIPModel, image: Tensor, text: Tensor, own: Tensor | None
+            ) -> Tensor:
+                assert own is not None
+                false = model.encode_text(tokens)  # (M, D)
+                return hard_negative_loss(image, text, false, model.scale, own, groups)
+
+            self.objective = objective
+        return super().step(batch)
+
+
+@dataclass
+class SceneRun:
+    """A model trained on scenes, what it was trained with, and its history."""
+
+    model: CLIPModel
+    scenes: SceneGenerator
+    tokenizer: Tokenizer
+    recipe: SceneRecipe
+    history: list[dict[str, float]]
+
+
+def train_scenes(
+    icons: Icons, recipe: SceneRecipe, seed: int, *, progress: bool = False
+) -> SceneRun:
+    """Train one model on fresh scenes; no picture is seen twice.
+
+    Args:
+        icons: drawings on the wanted device.
+        recipe: how.
+        seed: of weights and scenes.
+        progress: show a line while running.
+    """
+    device = icons.rgba.device
+    config = SceneConfig(image_size=recipe.image_size, kinds=recipe.kinds)
+    scenes = SceneGenerator(icons, config, device)
+    words = scenes.batch(2048, make_generator(0)).captions  # the grammar's words, to learn tokens
+    tokenizer = Tokenizer.train(words, 512)
+    weights = make_generator(derive_seed(seed, "weights"))
+    grid = {"pooling": recipe.pooling, "grid": 4}
+    text = TextConfig(tokenizer.vocab_size, recipe.context_length, 128, 2)
+    model = CLIPModel(
+        CNNVisualEncoder(recipe.size, generator=weights, **grid),
+        TextEncoder(text, generator=weights), recipe.embed_dim, generator=weights,
+    ).to(device)  # fmt: skip
+    generator = make_generator(derive_seed(seed, "scenes"))
+    trainer = SceneTraining(model, make_optimizer(model, recipe.learning_rate), device)
+    batches = SceneBatches(scenes, tokenizer, recipe, generator)
+    config_ = FitConfig(recipe.steps, recipe.steps // 10, 20, progress=progress)
+    return SceneRun(model, scenes, tokenizer, recipe, list(fit(trainer, batches, config_)))
+
+
+@torch.no_grad()
+def _embed(run: SceneRun, batch: SceneBatch, captions: list[str]) -> Tensor:
+    tokens = run.tokenizer.encode(captions, run.recipe.context_length)
+    return run.model.encode_text(tokens.to(batch.images.device))
+
+
+@torch.no_grad()
+def score_scenes(
+    run: SceneRun, kind: str, split: str = "unseen", n: int = 512, seed: int = 0
+) -> dict[str, float]:
+    """Accuracy in percent on minimal pairs of one kind of scene; chance is 50.
+
+    Args:
+        run: a trained model.
+        kind: "relation" (edits "order", "relation", "object") or "colour" ("colour", "object").
+        split: "seen" or "unseen" combinations; pictures are fresh in both.
+        n: scenes.
+        seed: of the scenes, apart from all training seeds.
+    """
+    run.model.eval()
+    batch = run.scenes.batch(n, make_generator(derive_seed(seed, "test", kind)), kind, split)
+    image = run.model.encode_image(batch.images)
+    positive = _embed(run, batch, batch.captions)
+    scores = {}
+    for edit in EDITS[kind]:
+        pairs = batch.negatives(edit)
+        rows = pairs.rows.to(image.device)
+        false = _embed(run, batch, pairs.captions)
+        scores[edit] = 100 * hard_negatives(image[rows], positive[rows], false).accuracy
+    return scores
