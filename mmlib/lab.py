@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -149,7 +150,7 @@ class IconTask:
 def build_model(task: IconTask, recipe: Recipe, seed: int) -> CLIPModel:
     """A fresh model for the task, with weights drawn from `seed`, on the task's device."""
     generator = make_generator(derive_seed(seed, "weights"))
-    options = dict(recipe.image_options)
+    options: dict[str, Any] = dict(recipe.image_options)
     image: nn.Module
     if recipe.encoder == "cnn":
         image = CNNVisualEncoder(recipe.size, generator=generator, **options)

@@ -163,10 +163,9 @@ def train_scenes(
     words = scenes.batch(2048, make_generator(0)).captions  # the grammar's words, to learn tokens
     tokenizer = Tokenizer.train(words, 512)
     weights = make_generator(derive_seed(seed, "weights"))
-    grid = {"pooling": recipe.pooling, "grid": 4}
     text = TextConfig(tokenizer.vocab_size, recipe.context_length, 128, 2)
     model = CLIPModel(
-        CNNVisualEncoder(recipe.size, generator=weights, **grid),
+        CNNVisualEncoder(recipe.size, pooling=recipe.pooling, grid=4, generator=weights),
         TextEncoder(text, generator=weights), recipe.embed_dim, generator=weights,
     ).to(device)  # fmt: skip
     generator = make_generator(derive_seed(seed, "scenes"))
