@@ -22,6 +22,7 @@ OPENING = re.compile(rf"^\*\*((?:{'|'.join(KINDS)})(?: [^*]{{1,60}})?)[.:]\*\*\s
 DETAILS = re.compile(
     r"^<details(?: open)?>\s*<summary>(.*?)</summary>\s*\n(.*?)^</details>[ \t]*$", re.S | re.M
 )
+LETTERS = "abcdefghijklmnopqrstuvwxyz"  # C4.1a is a part of claim C4.1
 FENCE = re.compile(r"^(`{3,}|~{3,})")
 
 
@@ -37,15 +38,15 @@ def ledger_label(claim: str) -> str:
 
 def claims_in(markdown: str) -> list[str]:
     """The claims that have a box in a text, in their order."""
-    return re.findall(r"^> \*\*Claim (C\d+\.\d+)[.:]\*\*", markdown, re.M)
+    return re.findall(r"^> \*\*Claim (C\d+\.\d+[a-z]?)[.:]\*\*", markdown, re.M)
 
 
 def _box(title: str, body: str) -> str:
     kind = next(name for name in KINDS if title.startswith(name))
     label = ""
-    if claim := re.fullmatch(r"Claim (C\d+\.\d+)", title):
+    if claim := re.fullmatch(r"Claim (C\d+\.\d+[a-z]?)", title):
         label = f"({claim_label(claim[1])})=\n"
-        body += f"\n\n{{ref}}`In the ledger <{ledger_label(claim[1])}>`"
+        body += f"\n\n{{ref}}`In the ledger <{ledger_label(claim[1].rstrip(LETTERS))}>`"
     return f"{label}:::::{{admonition}} {title}\n:class: {KINDS[kind]}\n\n{body}\n:::::"
 
 
@@ -59,9 +60,7 @@ def _quote(lines: list[str]) -> list[str]:
     return ["", *_box(opening[1], body).split("\n"), ""]
 
 
-def _outside_fences(
-    markdown: str, change: Callable[[list[str]], list[str]]
-) -> str:
+def _outside_fences(markdown: str, change: Callable[[list[str]], list[str]]) -> str:
     """Apply ``change`` to every run of quote lines that is not inside a code fence."""
     done: list[str] = []
     quote: list[str] = []

@@ -6,17 +6,22 @@ each time the book is built.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
-from .boxes import claim_label, claims_in, ledger_label
-from .card import duration, state
-from .notebook import chapter_title, read_notebook, run_card, text_of
+from mmlib.course.book import cell_source, find_chapters, read_notebook
+from mmlib.course.status import book_status
+from mmlib.published import load_all
+from mmlib.runtime import TIERS, describe_seconds
+
+from .boxes import LETTERS, claim_label, claims_in, ledger_label
+from .notebook import chapter_title
 
 CHAPTERS = {
     "1": "Modalities and their gaps",
@@ -27,119 +32,132 @@ CHAPTERS = {
     "6": "More than two modalities",
 }
 UNTESTED = "not yet tested"
+Found = Mapping[str, list[dict[str, Any]]]
 
 
-def load_results(book: Path) -> dict[str, dict[str, Any]]:
-    """All stored results: ``{"04_clip": {...}}``."""
-    files = sorted((book / "results").glob("*.json"))
-    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+def load_claims(root: Path) -> list[dict[str, str]]:
+    """The article's claims: ``id``, what it ``says``, and the ``test``."""
+    return yaml.safe_load((root / "book" / "claims.yml").read_text(encoding="utf-8"))
 
 
-def chapters(root: Path) -> list[Path]:
-    """The notebooks of the book, in order."""
-    return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
-
-
-def verdicts(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Every stored verdict by claim, with the tier and device of its chapter's run."""
-    found: dict[str, dict[str, Any]] = {}
+def verdicts(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Every stored verdict by claim (``C4.1a`` and ``C4.1b`` under ``C4.1``), with its device."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for content in results.values():
-        run = {key: content.get(key, "") for key in ("tier", "device", "date")}
-        for claim, verdict in content.get("verdicts", {}).items():
-            found[claim] = {**run, **verdict}
+        for part, verdict in sorted(content.get("verdicts", {}).items()):
+            entry = {**verdict, "claim": part, "device": content["device"]}
+            found.setdefault(part.rstrip(LETTERS), []).append(entry)
     return found
 
 
-def boxed_claims(root: Path) -> set[str]:
-    """The claims that some chapter shows in a box."""
-    markdown = (
-        text_of(cell)
-        for path in chapters(root)
-        for cell in read_notebook(path)["cells"]
-        if cell["cell_type"] == "markdown"
+def overall(parts: list[dict[str, Any]]) -> str:
+    """One status for a claim: that of its parts when they agree, else ``mixed``."""
+    statuses = {part["status"] for part in parts}
+    return statuses.pop() if len(statuses) == 1 else "mixed" if statuses else UNTESTED
+
+
+def boxed_claims(root: Path) -> dict[str, str]:
+    """For each claim, the label of the first box in a chapter that shows it or a part of it."""
+    boxes: dict[str, str] = {}
+    for path in find_chapters(root):
+        for cell in read_notebook(path)["cells"]:
+            if cell["cell_type"] == "markdown":
+                for claim in claims_in(cell_source(cell)):
+                    boxes.setdefault(claim.rstrip(LETTERS), claim_label(claim))
+    return boxes
+
+
+def effect_text(effect: Mapping[str, Any] | None) -> str:
+    """An effect with its interval: ``+12.3 (+10.1 to +14.5, 95%, 5 seeds)``."""
+    if not effect:
+        return ""
+    if effect["low"] is None or effect["high"] is None:
+        return f"{effect['mean']:+.3g} (one seed, no interval)"
+    return (
+        f"{effect['mean']:+.3g} ({effect['low']:+.3g} to {effect['high']:+.3g}, "
+        f"{effect['confidence']:.0%}, n = {effect['n']})"
     )
-    return {claim for text in markdown for claim in claims_in(text)}
 
 
-def _entry(claim: dict[str, str], verdict: dict[str, Any] | None, boxed: bool) -> str:
-    status = verdict["status"] if verdict else UNTESTED
-    kind = status.replace(" ", "-")
+def _measured(part: Mapping[str, Any], several: bool) -> list[str]:
+    name = f" {part['claim']}, {part['status']}" if several else ""
+    effect = effect_text(part["effect"])
+    effect = f" Effect: {effect}." if effect else ""
+    run = f"[Tier {part['tier']}, {part['device']}.]{{.mm-run}}"
+    return [f"**Measured{name}.** {part['text']}{effect} {run}", ""]
+
+
+def _entry(claim: Mapping[str, str], parts: list[dict[str, Any]], box: str | None) -> str:
+    status = overall(parts)
     lines = [
         f"({ledger_label(claim['id'])})=",
-        "::::{div} mm-claim-entry mm-verdict-" + kind,
-        f"**{claim['id']}** [{status}]{{.mm-verdict}}",
+        "::::{div} mm-entry mm-" + status.replace(" ", "-"),
+        f"**{claim['id']}** [{status}]{{.mm-verdict}} {claim['says']}",
         "",
-        claim["says"],
+        f"**Test.** {claim['test']}",
         "",
     ]
-    if verdict:
-        run = f" *Tier {verdict['tier']}, {verdict['device']}.*" if verdict["tier"] else ""
-        lines += [f"**Measured.** {verdict.get('sentence', '')}{run}", ""]
-    else:
-        lines += [f"**The test.** {claim['test']}", ""]
-    if boxed:
-        lines += [f"{{ref}}`To the experiment <{claim_label(claim['id'])}>`", ""]
+    for part in parts:
+        lines += _measured(part, len(parts) > 1)
+    if box:
+        lines += [f"{{ref}}`To the experiment <{box}>`", ""]
     return "\n".join([*lines, "::::", ""])
 
 
 def ledger(root: Path) -> str:
-    """The claims ledger as Markdown."""
-    claims = yaml.safe_load((root / "book" / "claims.yml").read_text(encoding="utf-8"))
-    known = verdicts(load_results(root / "book"))
-    boxed = boxed_claims(root)
+    """The claims ledger as Markdown.
+
+    Raises:
+        ValueError: a stored verdict judges a claim that ``book/claims.yml`` does not list.
+    """
+    claims, boxes = load_claims(root), boxed_claims(root)
+    known = verdicts(load_all(root / "book" / "results"))
     if unknown := sorted(set(known) - {claim["id"] for claim in claims}):
-        raise ValueError(f"verdicts on claims that book/claims.yml does not list: {unknown}")
-    count = Counter(known[c["id"]]["status"] if c["id"] in known else UNTESTED for c in claims)
+        raise ValueError(f"book/claims.yml does not list the judged claims {', '.join(unknown)}")
+    count = Counter(overall(known.get(claim["id"], [])) for claim in claims)
     summary = ", ".join(f"{number} {status}" for status, number in count.most_common())
     text = [f"**{len(claims)} claims:** {summary}.", ""]
     for number, title in CHAPTERS.items():
         text += [f"## Chapter {number}: {title}", ""]
         text += [
-            _entry(claim, known.get(claim["id"]), claim["id"] in boxed)
+            _entry(claim, known.get(claim["id"], []), boxes.get(claim["id"]))
             for claim in claims
             if claim["id"].startswith(f"C{number}.")
         ]
     return "\n".join(text)
 
 
-def _status_entry(path: Path) -> str:
-    notebook = read_notebook(path)
-    card = run_card(notebook) or {}
-    title = f"**[{chapter_title(notebook)}](/notebooks/{path.name})**"
-    cells = [
-        title,
-        state(path),
-        card.get("tier", ""),
-        card.get("device", ""),
-        duration(card["wall_s"]) if "wall_s" in card else "",
-        str(card.get("date", ""))[:10],
-    ]
+def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell or "–" for cell in cells) + " |"
 
 
 def status(root: Path) -> str:
     """The run card of every chapter as a Markdown table."""
-    found = chapters(root)
-    if not found:
-        return "No chapter is in this version of the book yet."
-    head = "| chapter | state | tier | device | took | date |\n|---|---|---|---|---|---|\n"
-    return head + "\n".join(_status_entry(path) for path in found)
+    rows = book_status(root)
+    if not rows:
+        return "This version of the book has no chapter yet."
+    head = ["chapter", "state", "tier", "device", "took", "date"]
+    lines = [_row(head), _row(["---"] * len(head))]
+    for row, path in zip(rows, find_chapters(root), strict=True):
+        link = f"[{chapter_title(read_notebook(path))}](/notebooks/{path.name})"
+        lines.append(_row([link, row.state, row.tier, row.device, row.wall, row.date]))
+    return "\n".join(lines)
 
 
 def path_through(root: Path) -> str:
-    """The six chapters as Markdown, those that exist with a link and their time."""
-    existing = {path.name[:2].lstrip("0"): path for path in chapters(root)}
-    claims = yaml.safe_load((root / "book" / "claims.yml").read_text(encoding="utf-8"))
-    lines = ["| | chapter | claims | in this version |", "|---|---|---|---|"]
+    """The six chapters as a Markdown table: those that exist with a link and measured times."""
+    existing = {path.name[:2].lstrip("0"): path for path in find_chapters(root)}
+    results, claims = load_all(root / "book" / "results"), load_claims(root)
+    lines = [_row(["chapter", "claims", *(f"tier {tier}" for tier in TIERS)]), _row(["---"] * 5)]
     for number, title in CHAPTERS.items():
-        count = sum(claim["id"].startswith(f"C{number}.") for claim in claims)
         path = existing.get(number)
-        card = (run_card(read_notebook(path)) if path else None) or {}
-        name = f"[{title}](/notebooks/{path.name})" if path else title
-        here = "not yet" if path is None else "yes"
-        if "wall_s" in card:
-            here = f"yes, ran in {duration(card['wall_s'])} (tier {card.get('tier', '?')})"
-        lines.append(f"| {number} | {name} | {count} | {here} |")
+        name = f"{number}. [{title}](/notebooks/{path.name})" if path else f"{number}. {title}"
+        count = sum(claim["id"].startswith(f"C{number}.") for claim in claims)
+        timings = results.get(path.stem, {}).get("timings", {}) if path else {}
+        times = [
+            describe_seconds(timings[tier]["wall_s"]) if tier in timings else "" for tier in TIERS
+        ]
+        lines.append(_row([name, str(count), *(times if path else ["not yet written", "", ""])]))
     return "\n".join(lines)
 
 
@@ -151,20 +169,18 @@ PLACES = {
 
 
 def _on_read(app: Sphinx, docname: str, source: list[str]) -> None:
-    root = Path(app.srcdir)
     for comment, make in PLACES.items():
-        if comment in source[0] and not docname.startswith("notebooks/"):
-            source[0] = source[0].replace(comment, make(root))
+        if docname.startswith("book/") and comment in source[0]:
+            source[0] = source[0].replace(comment, make(Path(app.srcdir)))
 
 
-def _outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list:
+def _outdated(app: Sphinx, env: BuildEnvironment, *_changed: set[str]) -> list[str]:
     """Pages with generated text are read again at every build: results may have changed."""
-    pages = (Path(app.srcdir) / "book").glob("*.md")
     return [
-        f"book/{page.stem}"
-        for page in pages
-        if f"book/{page.stem}" in env.found_docs
-        and any(comment in page.read_text(encoding="utf-8") for comment in PLACES)
+        name
+        for name in env.found_docs
+        if name.startswith("book/")
+        and any(mark in Path(env.doc2path(name)).read_text(encoding="utf-8") for mark in PLACES)
     ]
 
 

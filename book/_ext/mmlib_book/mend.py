@@ -18,7 +18,7 @@ REPAIRS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"<link[^>]*fontawesome\.js[^>]*/?>\s*"), ""),
     (re.compile(r"<script[^>]*sphinx-thebe\.js[^>]*></script>\s*"), ""),
     (re.compile(r"<script>const THEBE_JS_URL[^<]*</script>\s*"), ""),
-    (re.compile(r'<link[^>]*sphinx-thebe\.css[^>]*/?>\s*'), ""),
+    (re.compile(r"<link[^>]*sphinx-thebe\.css[^>]*/?>\s*"), ""),
     (re.compile(rf"<th({ATTRIBUTES})>(?:\s|<p>\s*</p>)*</th>"), r"<td\1></td>"),
     (
         re.compile(r'(<button(?![^>]*aria-label)[^>]*class="[^"]*search-button[^"]*")'),

@@ -12,36 +12,24 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from mmlib.course.book import cell_source, run_card
+from mmlib.course.status import chapter_status
+from mmlib.published import load_all
+
 from .boxes import to_boxes
-from .card import card_html, code_differs
+from .card import card_html
 
 logger = logging.getLogger(__name__)
-
-
-def text_of(cell: dict[str, Any]) -> str:
-    """A cell's source, which the format stores as a string or as a list of lines."""
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
 
 
 def chapter_title(notebook: dict[str, Any]) -> str:
     """The first heading of a notebook, or an empty string."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            for line in text_of(cell).splitlines():
+            for line in cell_source(cell).splitlines():
                 if line.startswith("# "):
                     return line[2:].strip()
     return ""
-
-
-def read_notebook(path: Path) -> dict[str, Any]:
-    """A notebook as stored."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def run_card(notebook: dict[str, Any]) -> dict[str, Any] | None:
-    """The run card in a notebook's metadata, None before its first execution."""
-    return notebook["metadata"].get("mmlib", {}).get("run_card")
 
 
 def _insert_card(notebook: dict[str, Any]) -> None:
@@ -49,7 +37,7 @@ def _insert_card(notebook: dict[str, Any]) -> None:
     for cell in notebook["cells"]:
         if cell["cell_type"] != "markdown":
             continue
-        lines = text_of(cell).split("\n")
+        lines = cell_source(cell).split("\n")
         for index, line in enumerate(lines):
             if line.startswith("# "):
                 lines[index + 1 : index + 1] = ["", card_html(run_card(notebook)), ""]
@@ -72,7 +60,7 @@ def prepare(notebook: dict[str, Any]) -> None:
     """Change a notebook in place into what the site shows."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = to_boxes(text_of(cell))
+            cell["source"] = to_boxes(cell_source(cell))
         elif cell["cell_type"] == "code":
             _fold_solution(cell)
     _insert_card(notebook)
@@ -82,15 +70,15 @@ def _on_read(app: Sphinx, docname: str, source: list[str]) -> None:
     path = Path(app.env.doc2path(docname))
     if path.suffix != ".ipynb":
         return
-    notebook = json.loads(source[0])
-    if code_differs(path):
+    status = chapter_status(path, load_all(Path(app.srcdir) / "book" / "results"))
+    if status.broken:
         logger.warning(
-            "the code cells differ from those that made the stored outputs: run "
-            "'make execute' for this chapter",
+            f"{status.state}: run 'make execute ONLY={path.stem}'",
             location=docname,
             type="mmlib",
             subtype="stale",
         )
+    notebook = json.loads(source[0])
     prepare(notebook)
     source[0] = json.dumps(notebook)
 
