@@ -30,7 +30,7 @@ def note_changes(path: Path, changes: Sequence[Problem]) -> None:
     place = next((i for i, line in enumerate(lines) if line.strip("# ") == HEADING), None)
     if place is None:
         place = 2
-        lines[1:1] = ["", f"## {HEADING}", ""]
+        lines[1:1] = ["", f"## {HEADING}"]
     while place + 1 < len(lines) and not lines[place + 1].strip():
         place += 1  # keep the blank line under the heading
     if lines[place].strip():

@@ -35,7 +35,7 @@ _MARKER = re.compile(
     rf"(?P<text>{_NUMBER}|{'|'.join(map(re.escape, STATUSES))})?"
     r"<!--\s*r:(?P<id>[^|\s]+?)(?:\|(?P<field>\w+)(?::(?P<format>[^\s]+?))?)?\s*-->"
 )
-_NEAR_MARKER = re.compile(r"<!--\s*r\s*:?[^>]*-->")
+_NEAR_MARKER = re.compile(r"<!--\s*r\s*:[^>]*-->")
 Values = Mapping[str, Mapping[str, Any]]
 
 
