@@ -117,6 +117,7 @@ def test_a_stopped_execution_leaves_the_book_as_it_was(
     process = subprocess.Popen(
         [sys.executable, "-m", "mmlib", "execute", "--root", str(root), "--tier", "cpu"],
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     deadline = time.monotonic() + 100
     while not started.exists() and time.monotonic() < deadline:
@@ -150,6 +151,7 @@ def test_an_edit_made_meanwhile_is_not_written_over(
     root = write_book(tmp_path, c01_small=notebook(cell("a")))
     (path,) = find_chapters(root)
     edited = json.dumps(notebook(cell("b")))
+    monkeypatch.setattr(execution.tempfile, "tempdir", str(tmp_path))
 
     def run_and_edit(path: Path, tier: str) -> Run:
         path.write_text(edited)
