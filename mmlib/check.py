@@ -7,8 +7,9 @@ checks are in ``mmlib.checks``; each chapter's module is imported here by name.
 from __future__ import annotations
 
 from mmlib.checks.base import CheckFailed
+from mmlib.checks.ex04 import ex04_1, ex04_2, ex04_3, ex04_4, ex04_5
 
-__all__ = ["CheckFailed"]
+__all__ = ["CheckFailed", "ex04_1", "ex04_2", "ex04_3", "ex04_4", "ex04_5"]
 
 
 def available() -> list[str]:
