@@ -114,7 +114,10 @@ def test_old_configuration_with_defaults_left_out(tmp_path: Path) -> None:
     for part in ("text_config", "vision_config"):
         del config[part]["hidden_act"], config[part]["layer_norm_eps"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert_equal_outputs(CLIPModel.from_pretrained(tmp_path), theirs)
+    ours = CLIPModel.from_pretrained(tmp_path)
+    assert_equal_outputs(ours, theirs)
+    for module in ours.modules():  # too small a difference for the outputs to show
+        assert not isinstance(module, torch.nn.LayerNorm) or module.eps == 1e-5
 
 
 def test_shards_load(tmp_path: Path) -> None:
