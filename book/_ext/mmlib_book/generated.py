@@ -148,16 +148,16 @@ def path_through(root: Path) -> str:
     """The six chapters as a Markdown table: those that exist with a link and measured times."""
     existing = {path.name[:2].lstrip("0"): path for path in find_chapters(root)}
     results, claims = load_all(root / "book" / "results"), load_claims(root)
-    lines = [_row(["chapter", "claims", *(f"tier {tier}" for tier in TIERS)]), _row(["---"] * 5)]
+    lines = [_row(["chapter", "claims", *TIERS]), _row(["---"] * 5)]
     for number, title in CHAPTERS.items():
         path = existing.get(number)
-        name = f"{number}. [{title}](/notebooks/{path.name})" if path else f"{number}. {title}"
+        name = f"{number}. [{title}](/notebooks/{path.name})" if path else f"{title} (to come)"
         count = sum(claim["id"].startswith(f"C{number}.") for claim in claims)
         timings = results.get(path.stem, {}).get("timings", {}) if path else {}
         times = [
             describe_seconds(timings[tier]["wall_s"]) if tier in timings else "" for tier in TIERS
         ]
-        lines.append(_row([name, str(count), *(times if path else ["not yet written", "", ""])]))
+        lines.append(_row([name if path else f"{number}. {name}", str(count), *times]))
     return "\n".join(lines)
 
 

@@ -1,0 +1,1 @@
+"""Tests of the site: it is built from stored outputs and looked at in a real browser."""

@@ -1,0 +1,156 @@
+"""A small chapter with everything a chapter can have, and the book around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from mmlib.course.runcard import hash_code_cells, hash_package
+
+CHAPTER = "04_sample"
+MAIN = "from jupyter_book.cli.main import main; main()"
+ADDRESSES = ("MMLIB_REPOSITORY_URL", "MMLIB_REPOSITORY_BRANCH", "MMLIB_SITE_URL")
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJg"
+    "gg=="
+)
+OPENING = """# A sample chapter
+
+What you will be able to do: read the box below.
+
+> **Key idea.** Matching pairs lie on the *diagonal*, $s_{ii}$.
+>
+> A second paragraph.
+
+> An ordinary quotation stays one.
+
+```text
+> **Warning.** inside a code block stays text
+```
+
+> **Claim C4.5.** Features must be normalised.
+
+<details><summary>Why is chance ln B?</summary>
+
+Because all *B* candidates are alike.
+
+</details>
+"""
+
+
+def make_notebook() -> nbformat.NotebookNode:
+    """The sample chapter, with outputs and a run card that fits them."""
+    figure = nbformat.v4.new_output(
+        "display_data",
+        data={"image/png": PIXEL, "text/plain": "<Figure>"},
+    )
+    plot = nbformat.v4.new_code_cell("draw()", outputs=[figure], execution_count=2)
+    plot.metadata["mystnb"] = {
+        "image": {"alt": "One blue point."},
+        "figure": {"caption": "A point.", "name": "fig-point"},
+    }
+    solution = nbformat.v4.new_code_cell("answer = 42", execution_count=3)
+    solution.metadata["tags"] = ["solution"]
+    stream = nbformat.v4.new_output("stream", name="stdout", text="42\n")
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell(OPENING),
+            nbformat.v4.new_code_cell("print(6 * 7)", outputs=[stream], execution_count=1),
+            nbformat.v4.new_markdown_cell("## A section\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
+            plot,
+            solution,
+        ]
+    )
+    notebook.metadata.update(
+        kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"},
+        language_info={"name": "python", "version": "3.11"},
+        mmlib={"run_card": run_card(notebook)},
+    )
+    return notebook
+
+
+def run_card(notebook: nbformat.NotebookNode) -> dict[str, Any]:
+    """A run card whose hashes are those of the notebook and of the installed package."""
+    return {
+        "chapter": CHAPTER,
+        "run": "abc123",
+        "tier": "cpu",
+        "device": "Sample CPU <X>",
+        "wall_s": 425.0,
+        "peak_memory_mb": 2150.0,
+        "peak_cuda_mb": None,
+        "versions": {"python": "3.11.7", "torch": "2.14.1"},
+        "date": "2026-11-20T10:00:00Z",
+        "commit": "0123456789abcdef",
+        "dirty": False,
+        "code_hash": hash_code_cells(notebook),
+        "package_hash": hash_package(),
+    }
+
+
+def make_results(mean: float = 12.5) -> dict[str, Any]:
+    """What the sample chapter published: one claim judged."""
+    effect = {"mean": mean, "low": 10.0, "high": 15.0, "n": 3, "confidence": 0.95}
+    verdict = {
+        "claim": "C4.5",
+        "status": "supported",
+        "text": "Without normalisation the model stays at chance.",
+        "effect": effect,
+        "tier": "cpu",
+    }
+    return {
+        "chapter": CHAPTER,
+        "run": "abc123",
+        "tier": "cpu",
+        "device": "Sample CPU",
+        "timings": {"cpu": {"wall_s": 425.0}},
+        "results": {},
+        "verdicts": {"C4.5": verdict},
+    }
+
+
+def write_book(source: Path, target: Path) -> None:
+    """Copy the book without its chapters and results, and put the sample chapter in."""
+    for name in ("_config.yml", "CHANGELOG.md", "NOTICE.md"):
+        shutil.copy(source / name, target / name)
+    ignore = shutil.ignore_patterns("results", "__pycache__")
+    shutil.copytree(source / "book", target / "book", ignore=ignore)
+    toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+    for part in toc["parts"]:
+        part["chapters"] = [c for c in part["chapters"] if not c["file"].startswith("notebooks/")]
+    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
+    toc["parts"].insert(1, {"caption": "Sample", "chapters": [{"file": f"notebooks/{CHAPTER}"}]})
+    (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+    (target / "notebooks").mkdir()
+    write_notebook(target, make_notebook())
+    (target / "book" / "results").mkdir()
+    write_results(target, make_results())
+
+
+def write_notebook(book: Path, notebook: nbformat.NotebookNode) -> None:
+    """Store the sample chapter."""
+    nbformat.write(notebook, book / "notebooks" / f"{CHAPTER}.ipynb")
+
+
+def write_results(book: Path, results: dict[str, Any]) -> None:
+    """Store its results."""
+    text = json.dumps(results)
+    (book / "book" / "results" / f"{CHAPTER}.json").write_text(text, encoding="utf-8")
+
+
+def build(book: Path, output: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build a book as ``make book`` does; the site is in ``output/_build/html``."""
+    command = [sys.executable, "-c", MAIN, "build", str(book)]
+    command += ["-W", "-n", "--keep-going", "--path-output", str(output)]
+    clean = {k: v for k, v in os.environ.items() if k not in ADDRESSES}
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**clean, **environment}, timeout=300
+    )
