@@ -15,8 +15,10 @@ class SceneConfig:
 
     Attributes:
         image_size: side in pixels, at least 16.
-        objects: names or indices of icons; empty takes ``DEFAULT_OBJECTS``.
-        colours: names out of ``COLOURS``; scenes of kind ``colour`` need at least 6.
+        objects: names or indices of icons; empty takes ``DEFAULT_OBJECTS``, and
+            ``usable_objects(icons, icons.where(...))`` gives many more.
+        colours: names out of ``COLOURS``; scenes of kind ``colour`` need at least 6. Colours 1 and
+            2, 3 and 4, ... are held out together, so another list is another split.
         kinds: which of ``KINDS`` are mixed, in equal parts.
         styles: drawing styles out of the icons' own; empty takes all. A scene has one style.
         background: one of ``BACKGROUNDS``.

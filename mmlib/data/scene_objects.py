@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ def resolve_objects(icons: Any, objects: Sequence[str | int]) -> Tensor:
 
     Raises:
         ValueError: a name or an index that the icons do not have, or one given twice.
+        TypeError: something that is neither a name nor an integer.
     """
     names = [concept.name for concept in icons.concepts]
     index = {name: i for i, name in enumerate(names)}
@@ -38,7 +40,7 @@ def resolve_objects(icons: Any, objects: Sequence[str | int]) -> Tensor:
             near = difflib.get_close_matches(thing, names)
             hint = f"did you mean {', '.join(near)}?" if near else "see icons.names()"
             raise ValueError(f"there is no icon named {thing!r}: {hint}")
-        number = index[thing] if isinstance(thing, str) else int(thing)
+        number = index[thing] if isinstance(thing, str) else operator.index(thing)
         if not 0 <= number < len(names):
             raise ValueError(f"object {thing!r} is out of range: there are {len(names)} icons")
         found.append(number)

@@ -262,6 +262,11 @@ def test_an_object_that_a_style_does_not_draw_is_refused(icons):
         SceneGenerator(icons, config)
 
 
+def test_a_fraction_of_an_object_is_refused(icons):
+    with pytest.raises(TypeError, match="integer"):
+        SceneGenerator(icons, SceneConfig(image_size=32, objects=(2.7, 3)))
+
+
 def test_an_unknown_negative_is_refused(scenes):
     with pytest.raises(ValueError, match="unknown kind of negative 'colours'.*order, relation"):
         scenes.batch(4, make_generator(0)).negatives("colours")

@@ -1,4 +1,4 @@
-"""Pixels of scenes, against PIL, exact averages, the survey of colour names and hand-worked cases."""
+"""Pixels of scenes, against PIL, exact averages, the survey of colour names and cases by hand."""
 
 import numpy as np
 import pytest
