@@ -146,20 +146,3 @@ def test_bad_logits() -> None:
         model.contrastive_loss(square[:1, :1], square[:1, :1])
     with pytest.raises(ValueError, match=r"shape \(4,\)"):
         model.contrastive_loss(square, square, torch.arange(3))
-
-
-def test_learns_32_pairs_by_heart() -> None:
-    """R@1 = 1 in both directions, in a few seconds."""
-    images, tokens = batch(32)
-    model = small_clip(embed_dim=32)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
-    for _ in range(40):
-        loss = model.contrastive_loss(*model(images, tokens))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        model.clamp_logit_scale_()
-    with torch.no_grad():
-        per_image, per_text = model.eval()(images, tokens)
-    rows = torch.arange(32)
-    assert torch.equal(per_image.argmax(dim=1), rows) and torch.equal(per_text.argmax(dim=1), rows)
