@@ -36,5 +36,6 @@ class Page(HTMLParser):
 
 
 def all_pages(site: Path) -> dict[Path, Page]:
-    """Every page of a site by its path."""
-    return {path.resolve(): Page(path) for path in sorted(site.rglob("*.html"))}
+    """Every page of a site by its path; the theme leaves templates in ``_static``."""
+    files = sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
+    return {path.resolve(): Page(path) for path in files}

@@ -1,8 +1,9 @@
 """Small repairs of the finished HTML, where the theme gives no setting.
 
 * the theme's ``fontawesome.js`` (1.5 MB, blocks rendering) goes: the icons come from CSS too;
-* buttons and ``<summary>`` that hold only an icon get an accessible name;
-* table headers without text become plain cells.
+* buttons that hold only an icon get an accessible name, a ``<summary>`` keeps its visible one;
+* table headers without text become plain cells; a table, which may scroll, can take the focus;
+* the sidebar is a named region, an entry of the bibliography an item of its list.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ REPAIRS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"<script>const THEBE_JS_URL[^<]*</script>\s*"), ""),
     (re.compile(r"<link[^>]*sphinx-thebe\.css[^>]*/?>\s*"), ""),
     (re.compile(rf"<th({ATTRIBUTES})>(?:\s|<p>\s*</p>)*</th>"), r"<td\1></td>"),
+    (
+        re.compile(r'(<div class="sidebar-primary-items__start sidebar-primary__section")>'),
+        r'\1 role="region" aria-label="Course">',
+    ),
+    (re.compile(r'<table class="(table[^"]*)">'), r'<table class="\1" tabindex="0">'),
+    (re.compile(r'role="doc-biblioentry"'), 'role="listitem"'),
+    (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
     (
         re.compile(r'(<button(?![^>]*aria-label)[^>]*class="[^"]*search-button[^"]*")'),
         r'\1 aria-label="Search"',
