@@ -102,9 +102,7 @@ def overflow(page: Page) -> int:
 def violations(page: Page) -> list[str]:
     """What axe-core finds (all its rules), one line for each rule and place."""
     found = Axe().run(page).response["violations"]
-    return [
-        f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"][:5]
-    ]
+    return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"][:5]]
 
 
 def check_page(visit: Visit, base: str, name: str) -> list[str]:
