@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmlib.clip import CLIPModel
 from mmlib.data.icons import Icons
-from mmlib.data.scenes import SceneBatch, SceneConfig, SceneGenerator
+from mmlib.data.scenes import DEFAULT_OBJECTS, SceneBatch, SceneConfig, SceneGenerator
 from mmlib.encoders import CNNVisualEncoder
 from mmlib.evaluate import hard_negatives
 from mmlib.losses import matches, similarity, softmax_loss
@@ -33,22 +33,27 @@ class SceneRecipe:
     """How to train on scenes.
 
     Attributes:
-        kinds: kinds of scenes in the training diet, see `SceneConfig`.
+        kinds, objects, styles: the training diet, see `SceneConfig`.
         negatives: edits whose false captions are added as extra candidates for each picture.
         pooling: "mean" forgets where things are, "grid" keeps a 4 x 4 map of them.
         size, steps, batch_size, learning_rate, embed_dim, image_size: as usual.
     """
 
     kinds: tuple[str, ...] = ("single", "colour", "count", "relation")
+    objects: tuple[str, ...] = DEFAULT_OBJECTS[:16]
+    styles: tuple[str, ...] = ("openmoji", "twemoji")
     negatives: tuple[str, ...] = ()
     pooling: str = "mean"
-    size: str = "small"
-    steps: int = 200
-    batch_size: int = 128
-    learning_rate: float = 2e-3
+    size: str = "tiny"
+    steps: int = 700
+    batch_size: int = 32
+    learning_rate: float = 3e-3
     embed_dim: int = 128
     image_size: int = 32
-    context_length: int = 20
+    text_width: int = 64
+    text_depth: int = 2
+    text_pooling: str = "eot"
+    context_length: int = 14
 
     def but(self, **changes: object) -> SceneRecipe:
         """The same recipe with some fields changed."""
@@ -158,12 +163,20 @@ def train_scenes(
         progress: show a line while running.
     """
     device = icons.rgba.device
-    config = SceneConfig(image_size=recipe.image_size, kinds=recipe.kinds)
+    config = SceneConfig(
+        recipe.image_size, recipe.objects, kinds=recipe.kinds, styles=recipe.styles
+    )
     scenes = SceneGenerator(icons, config, device)
     words = scenes.batch(2048, make_generator(0)).captions  # the grammar's words, to learn tokens
     tokenizer = Tokenizer.train(words, 512)
     weights = make_generator(derive_seed(seed, "weights"))
-    text = TextConfig(tokenizer.vocab_size, recipe.context_length, 128, 2)
+    text = TextConfig(
+        tokenizer.vocab_size,
+        recipe.context_length,
+        recipe.text_width,
+        recipe.text_depth,
+        pooling=recipe.text_pooling,
+    )
     model = CLIPModel(
         CNNVisualEncoder(recipe.size, pooling=recipe.pooling, grid=4, generator=weights),
         TextEncoder(text, generator=weights), recipe.embed_dim, generator=weights,
