@@ -1,0 +1,59 @@
+"""Scenes with hard negatives: the loss by hand, the batches, and scores near chance."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmlib.data.icons import Icons, load_icons
+from mmlib.losses import multi_positive_clip_loss
+from mmlib.scene_lab import SceneRecipe, hard_negative_loss, score_scenes, train_scenes
+
+RECIPE = SceneRecipe(
+    kinds=("relation",), negatives=("order",), pooling="grid", steps=3, batch_size=8
+)
+
+
+@pytest.fixture(scope="module")
+def icons() -> Icons:
+    return load_icons(size=32)
+
+
+def unit(rows: int, columns: int, seed: int) -> torch.Tensor:
+    x = torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(x, dim=-1)
+
+
+def test_far_away_negatives_change_nothing_and_near_ones_raise_the_loss() -> None:
+    image, text, groups = unit(5, 8, 0), unit(5, 8, 1), torch.arange(5)
+    plain = multi_positive_clip_loss(image, text, 10.0, groups)
+    other = torch.arange(5) + 100
+    near = hard_negative_loss(image, text, image, 10.0, groups, other)
+    assert near > plain + 0.5
+    wide = torch.cat([image, torch.zeros(5, 1)], 1), torch.cat([text, torch.zeros(5, 1)], 1)
+    away = -torch.cat([image.mean(0), torch.ones(1) * 50])[None]
+    far = hard_negative_loss(*wide, away, 100.0, groups, torch.tensor([100]))
+    assert torch.allclose(far, multi_positive_clip_loss(*wide, 100.0, groups), atol=1e-5)
+
+
+def test_a_negative_that_is_true_of_another_picture_counts_as_its_match() -> None:
+    image, text, groups = unit(4, 8, 0), unit(4, 8, 1), torch.arange(4)
+    false, true = torch.tensor([100]), torch.tensor([2])
+    as_false = hard_negative_loss(image, text, image[2:3], 10.0, groups, false)
+    as_true = hard_negative_loss(image, text, image[2:3], 10.0, groups, true)
+    assert as_true < as_false
+
+
+def test_training_runs_and_scores_are_percentages_near_chance(icons: Icons) -> None:
+    run = train_scenes(icons, RECIPE, 0)
+    scores = score_scenes(run, "relation", n=128)
+    assert set(scores) == {"order", "relation", "object"}
+    assert all(20 < value < 80 for value in scores.values())
+    again = train_scenes(icons, RECIPE, 0)
+    assert [r["loss"] for r in run.history] == [r["loss"] for r in again.history]
+
+
+def test_negatives_enter_the_training_loss(icons: Icons) -> None:
+    with_them = train_scenes(icons, RECIPE, 0).history[0]["loss"]
+    without = train_scenes(icons, RECIPE.but(negatives=()), 0).history[0]["loss"]
+    assert with_them > without + 0.1
