@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -83,7 +84,10 @@ def _no_progress_bar() -> Iterator[None]:
 @torch.inference_mode()
 def _embed(folder: Path, texts: list[str], batch_size: int) -> Tensor:
     try:
-        from transformers import AutoModel, AutoTokenizer
+        with warnings.catch_warnings():
+            # Without ipywidgets tqdm warns on import, and the notebook would keep the warning.
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            from transformers import AutoModel, AutoTokenizer
     except ImportError as error:
         raise ImportError(f"transformers is missing; {INSTALL_HINT}") from error
     with _no_progress_bar():  # a stored notebook keeps every state of a bar
