@@ -35,6 +35,7 @@ class SceneRecipe:
     Attributes:
         kinds, objects, styles: the training diet, see `SceneConfig`.
         negatives: edits whose false captions are added as extra candidates for each picture.
+        shuffle_captions: a control; the captions of a batch are dealt out at random.
         pooling: "mean" forgets where things are, "grid" keeps a 4 x 4 map of them.
         size, steps, batch_size, learning_rate, embed_dim, image_size: as usual.
     """
@@ -43,6 +44,7 @@ class SceneRecipe:
     objects: tuple[str, ...] = DEFAULT_OBJECTS[:16]
     styles: tuple[str, ...] = ("openmoji", "twemoji")
     negatives: tuple[str, ...] = ()
+    shuffle_captions: bool = False
     pooling: str = "mean"
     size: str = "tiny"
     steps: int = 700
@@ -54,6 +56,13 @@ class SceneRecipe:
     text_depth: int = 2
     text_pooling: str = "eot"
     context_length: int = 14
+
+    def __post_init__(self) -> None:
+        if self.shuffle_captions and self.negatives:
+            raise ValueError(
+                "shuffle_captions and negatives exclude each other: an edit of a caption that "
+                "belongs to another picture says nothing about this one"
+            )
 
     def but(self, **changes: object) -> SceneRecipe:
         """The same recipe with some fields changed."""
@@ -109,6 +118,8 @@ class SceneBatches:
         """'images' (B, ...), 'text_tokens' (B, L), 'groups' (B,), 'negative_tokens' (M, L)..."""
         batch = self.scenes.batch(self.recipe.batch_size, self.generator)
         length, device = self.recipe.context_length, batch.images.device
+        if self.recipe.shuffle_captions:
+            batch = self._dealt_anew(batch)
         result = {
             "images": batch.images,
             "text_tokens": self.tokenizer.encode(batch.captions, length).to(device),
@@ -119,6 +130,11 @@ class SceneBatches:
             result["negative_tokens"] = self.tokenizer.encode(captions, length).to(device)
             result["negative_groups"] = torch.cat([edit.groups for edit in edits])
         return result
+
+    def _dealt_anew(self, batch: SceneBatch) -> SceneBatch:
+        order = torch.randperm(len(batch), generator=self.generator)
+        captions = [batch.captions[i] for i in order.tolist()]
+        return replace(batch, captions=captions, groups=batch.groups[order.to(batch.groups.device)])
 
 
 class SceneTraining(CLIPTraining):

@@ -57,3 +57,14 @@ def test_negatives_enter_the_training_loss(icons: Icons) -> None:
     with_them = train_scenes(icons, RECIPE, 0).history[0]["loss"]
     without = train_scenes(icons, RECIPE.but(negatives=()), 0).history[0]["loss"]
     assert with_them > without + 0.1
+
+
+def test_the_shuffled_control_deals_the_same_captions_anew(icons: Icons) -> None:
+    shuffled = RECIPE.but(negatives=(), shuffle_captions=True)
+    plain, control = (
+        train_scenes(icons, r, 0).history[0]["loss"]
+        for r in (shuffled.but(shuffle_captions=False), shuffled)
+    )
+    assert plain != control
+    with pytest.raises(ValueError, match="exclude each other"):
+        RECIPE.but(shuffle_captions=True)
