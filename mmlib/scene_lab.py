@@ -55,7 +55,7 @@ class SceneRecipe:
     text_width: int = 64
     text_depth: int = 2
     text_pooling: str = "eot"
-    context_length: int = 14
+    context_length: int = 20
 
     def __post_init__(self) -> None:
         if self.shuffle_captions and self.negatives:
