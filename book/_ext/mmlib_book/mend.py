@@ -25,7 +25,7 @@ REPAIRS: list[tuple[re.Pattern[str], str]] = [
         re.compile(r'(<div class="sidebar-primary-items__start sidebar-primary__section")>'),
         r'\1 role="region" aria-label="Course">',
     ),
-    (re.compile(r'<table class="(table[^"]*)">'), r'<table class="\1" tabindex="0">'),
+    (re.compile(r"<table(?![^>]*tabindex)([^>]*)>"), r'<table\1 tabindex="0">'),
     (re.compile(r'role="doc-biblioentry"'), 'role="listitem"'),
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
     (
