@@ -37,7 +37,8 @@ class SceneRecipe:
         negatives: edits whose false captions are added as extra candidates for each picture.
         shuffle_captions: a control; the captions of a batch are dealt out at random.
         pooling: "mean" forgets where things are, "grid" keeps a 4 x 4 map of them.
-        size, steps, batch_size, learning_rate, embed_dim, image_size: as usual.
+        steps: 0 leaves the model untrained, as a baseline.
+        size, batch_size, learning_rate, embed_dim, image_size: as usual.
     """
 
     kinds: tuple[str, ...] = ("single", "colour", "count", "relation")
@@ -200,8 +201,11 @@ def train_scenes(
     generator = make_generator(derive_seed(seed, "scenes"))
     trainer = SceneTraining(model, make_optimizer(model, recipe.learning_rate), device)
     batches = SceneBatches(scenes, tokenizer, recipe, generator)
-    config_ = FitConfig(recipe.steps, recipe.steps // 10, 20, progress=progress)
-    return SceneRun(model, scenes, tokenizer, recipe, list(fit(trainer, batches, config_)))
+    run = SceneRun(model, scenes, tokenizer, recipe, [])
+    if recipe.steps:
+        loop = FitConfig(recipe.steps, recipe.steps // 10, 20, progress=progress)
+        run.history.extend(fit(trainer, batches, loop))
+    return run
 
 
 @torch.no_grad()

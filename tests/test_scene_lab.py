@@ -68,3 +68,11 @@ def test_the_shuffled_control_deals_the_same_captions_anew(icons: Icons) -> None
     assert plain != control
     with pytest.raises(ValueError, match="exclude each other"):
         RECIPE.but(shuffle_captions=True)
+
+
+def test_no_steps_give_an_untrained_model_and_fewer_are_refused(icons: Icons) -> None:
+    untrained = train_scenes(icons, RECIPE.but(steps=0), 0)
+    assert untrained.history == []
+    assert set(score_scenes(untrained, "relation", n=32)) == {"order", "relation", "object"}
+    with pytest.raises(ValueError, match="steps must be at least 1"):
+        train_scenes(icons, RECIPE.but(steps=-1), 0)
