@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,21 @@ from torch import Tensor, nn
 from mmlib.layers import check_choice
 
 Config = TypeVar("Config")
+Constants = tuple[float, float, float]
 RANGE_TOLERANCE = 1e-3  # resizing and colour arithmetic may leave [0, 1] by a rounding error
+
+
+class EncoderConfig(Protocol):
+    """What every encoder's config says: its normalisation constants and its feature's length."""
+
+    @property
+    def mean(self) -> Constants: ...  # noqa: D102
+
+    @property
+    def std(self) -> Constants: ...  # noqa: D102
+
+    @property
+    def feature_dim(self) -> int: ...  # noqa: D102
 
 
 def check_images(images: Tensor) -> None:
@@ -43,6 +57,15 @@ def check_range(images: Tensor) -> None:
         )
 
 
+def check_constants(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Raise ValueError unless `mean` and `std` are one number a channel, and std above 0."""
+    if len(mean) != 3 or len(std) != 3 or not all(value > 0 for value in std):
+        raise ValueError(
+            f"mean={tuple(mean)} and std={tuple(std)} need three numbers each (red, green, blue) "
+            "on the scale of [0, 1], std above 0"
+        )
+
+
 def resolve_config(
     presets: Mapping[str, Config], name: str, pretrained: bool, options: Mapping[str, Any]
 ) -> Config:
@@ -70,20 +93,26 @@ class ImageEncoder(nn.Module):
     first `forward` elsewhere, because there a check makes the program wait for the device.
     """
 
+    config: Any
     feature_dim: int
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5)
-    ) -> None:
+    def __init__(self, config: EncoderConfig | None = None) -> None:
+        """Take the constants and `feature_dim` from `config`.
+
+        None is for an encoder made of encoders: its parts normalise, so its own constants are 0
+        and 1, and it sets `feature_dim` itself.
+        """
         super().__init__()
-        self.register_buffer(
-            "mean", torch.tensor(mean, dtype=torch.float32).view(3, 1, 1), persistent=False
-        )
-        self.register_buffer(
-            "std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1), persistent=False
-        )
+        if config is not None:
+            check_constants(config.mean, config.std)
+            self.config = config
+            self.feature_dim = config.feature_dim
+        mean, std = (config.mean, config.std) if config else ((0.0,) * 3, (1.0,) * 3)
+        for name, values in (("mean", mean), ("std", std)):
+            constants = torch.tensor(values, dtype=torch.float32).view(3, 1, 1)
+            self.register_buffer(name, constants, persistent=False)
         self._range_checked = False
 
     def normalise(self, images: Tensor) -> Tensor:

@@ -105,6 +105,8 @@ class CNNVisualEncoder(ImageEncoder):
     Raises ValueError for an unknown preset or option and for `pretrained=True`.
     """
 
+    config: CNNConfig
+
     def __init__(
         self,
         model_name: str = "small",
@@ -114,9 +116,7 @@ class CNNVisualEncoder(ImageEncoder):
         **options: Any,
     ) -> None:
         config = resolve_config(PRESETS, model_name, pretrained, options)
-        super().__init__(config.mean, config.std)
-        self.config = config
-        self.feature_dim = config.feature_dim
+        super().__init__(config)
         self.stem = nn.Sequential(
             nn.Conv2d(3, config.stem, 4, stride=2, padding=1, bias=False),
             _norm(config.norm, config.stem),

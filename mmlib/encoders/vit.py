@@ -59,6 +59,11 @@ class ViTConfig:
             )
 
     @property
+    def feature_dim(self) -> int:
+        """Length of the pooled feature: the width."""
+        return self.width
+
+    @property
     def grid(self) -> int:
         """Patches along one side of an image of `image_size`."""
         return self.image_size // self.patch_size
@@ -79,6 +84,8 @@ class VisionTransformerEncoder(ImageEncoder):
     Raises ValueError for an unknown preset or option and for `pretrained=True`.
     """
 
+    config: ViTConfig
+
     def __init__(
         self,
         model_name: str = "tiny",
@@ -88,9 +95,7 @@ class VisionTransformerEncoder(ImageEncoder):
         **options: Any,
     ) -> None:
         config = resolve_config(PRESETS, model_name, pretrained, options)
-        super().__init__(config.mean, config.std)
-        self.config = config
-        self.feature_dim = config.width
+        super().__init__(config)
         self.patch_embed = PatchEmbedding(config.patch_size, config.width, bias=config.patch_bias)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.grid**2, config.width))
