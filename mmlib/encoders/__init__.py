@@ -2,11 +2,14 @@
 
 from mmlib.encoders.base import ImageEncoder, check_images, check_range
 from mmlib.encoders.cnn import CNNConfig, CNNVisualEncoder
+from mmlib.encoders.hybrid import HybridConfig, HybridVisualEncoder
 from mmlib.encoders.vit import VisionTransformerEncoder, ViTConfig
 
 __all__ = [
     "CNNConfig",
     "CNNVisualEncoder",
+    "HybridConfig",
+    "HybridVisualEncoder",
     "ImageEncoder",
     "ViTConfig",
     "VisionTransformerEncoder",

@@ -119,7 +119,7 @@ class ImageEncoder(nn.Module):
         """Check images (B, 3, H, W) and return (images - mean) / std in the dtype of the model."""
         check_images(images)
         cheap = images.device.type == "cpu" or not self._range_checked
-        if cheap and not torch.compiler.is_compiling():
+        if cheap and not images.is_meta and not torch.compiler.is_compiling():
             check_range(images)
             self._range_checked = True
         return (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W)
