@@ -52,13 +52,15 @@ class TextEncoder(nn.Module):
     Every row must hold an end token (`eot_id`); what follows it never counts.
     Weights are drawn with `generator`.
     Raises ValueError for a wrong shape or dtype, for rows that are too long, and for rows
-    without an end token (this last check makes a GPU wait, for some microseconds).
+    without an end token: at each call on a CPU, and at the first call elsewhere, because there
+    this last check makes the program wait for the device.
     """
 
     def __init__(self, config: TextConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
         self.feature_dim = config.width
+        self._ends_checked = False
         self.token_embed = nn.Embedding(config.vocab_size, config.width)
         self.pos_embed = nn.Parameter(torch.empty(config.context_length, config.width))
         self.blocks = nn.ModuleList(
@@ -104,14 +106,20 @@ class TextEncoder(nn.Module):
                 f"{tokens.shape[1]} tokens are more than context_length="
                 f"{self.config.context_length}: encode with that context_length"
             )
-        is_end = tokens == self.config.eot_id
-        if not torch.compiler.is_compiling() and not bool(is_end.any(dim=1).all()):
-            rows = (~is_end.any(dim=1)).nonzero().flatten().tolist()
+        found, end = (tokens == self.config.eot_id).int().max(dim=1)  # (B,), the first of equals
+        cheap = tokens.device.type == "cpu" or not self._ends_checked
+        if cheap and not torch.compiler.is_compiling():
+            self._check_found(found.bool())
+        return end
+
+    def _check_found(self, found: Tensor) -> None:
+        if not found.all():
+            rows = (~found).nonzero().flatten().tolist()
             raise ValueError(
                 f"rows {rows[:5]} have no end token (id {self.config.eot_id}): truncate before "
                 "it, as Tokenizer.encode does"
             )
-        return is_end.int().argmax(dim=1)
+        self._ends_checked = True
 
 
 class FeatureTable(nn.Module):

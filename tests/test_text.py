@@ -85,6 +85,25 @@ def test_a_row_without_end_token_is_refused(pooling: str) -> None:
         encoder(pooling)(rows)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_bad_row_is_refused_at_every_call_on_a_cpu(pooling: str) -> None:
+    model = encoder(pooling)
+    model(tokens())
+    with pytest.raises(ValueError, match="no end token"):
+        model(tokens()[:, :2])
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_another_device_is_waited_for_only_once(pooling: str) -> None:
+    """A meta tensor has no values: whatever asks for one raises."""
+    model = encoder(pooling).to("meta")
+    rows = tokens().to("meta")
+    with pytest.raises(RuntimeError, match="meta tensor"):
+        model(rows)  # the first call looks at the tokens
+    model._ends_checked = True
+    assert model(rows).shape == (3, 16)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
