@@ -7,80 +7,40 @@ so two runs differ in what their recipes differ in and in nothing else.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmlib.augment.image import AugmentConfig, IconAugmentation
+from mmlib.augment.image import IconAugmentation
 from mmlib.clip import CLIPModel
 from mmlib.data.batches import TEMPLATES, IconPairs, PairConfig, captions_of, token_table
 from mmlib.data.icons import Icons, render
 from mmlib.encoders import CNNVisualEncoder, VisionTransformerEncoder
-from mmlib.evaluate import zero_shot_accuracy, zero_shot_weights
+from mmlib.evaluate import embed_images, evaluating, zero_shot_accuracy, zero_shot_weights
 from mmlib.optim import make_optimizer
-from mmlib.progress import Progress
+from mmlib.recipe import Recipe
 from mmlib.runtime import derive_seed, make_generator
+from mmlib.sweep import Run, Sweep, run_all
 from mmlib.text import FeatureTable, TextConfig, TextEncoder, Tokenizer
-from mmlib.train import CLIPTraining, FitConfig, Objective, fit
+from mmlib.train import CLIPTraining, FitConfig, fit
+
+__all__ = [
+    "IconTask",
+    "Recipe",
+    "Run",
+    "Sweep",
+    "build_model",
+    "name_embeddings",
+    "picture_embeddings",
+    "score_icons",
+    "sweep",
+    "train_icons",
+    "trainer_for",
+]
 
 TextFeatures = Callable[[list[str]], Tensor]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: everything but the data and the seed.
-
-    Attributes:
-        encoder: "cnn" or "vit"; `size` names its preset, `image_options` replaces its fields.
-        text: "own" (a transformer from scratch) or "frozen" (cached features and a projection).
-        pooling: of the own text encoder: "eot", "mean" or "first".
-        steps, batch_size, learning_rate, weight_decay, warmup: as usual; warmup is a fraction.
-        temperature: at the start; `learn_temperature=False` keeps it.
-        max_scale, max_norm, objective: see `CLIPTraining`.
-        logit_bias: at the start, for the sigmoid objective only.
-        distinct, shuffle_captions: see `PairConfig`.
-        model: class of the model, so that a broken variant can be put in its place.
-    """
-
-    encoder: str = "cnn"
-    size: str = "tiny"
-    image_options: tuple[tuple[str, object], ...] = ()
-    text: str = "own"
-    text_width: int = 128
-    text_depth: int = 1
-    pooling: str = "eot"
-    embed_dim: int = 128
-    steps: int = 100
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    temperature: float = 0.07
-    learn_temperature: bool = True
-    max_scale: float | None = 100.0
-    max_norm: float | None = 1.0
-    objective: str | Objective = "softmax"
-    logit_bias: float | None = None
-    distinct: bool = True
-    shuffle_captions: bool = False
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    model: type[CLIPModel] = CLIPModel
-
-    def __post_init__(self) -> None:
-        if self.encoder not in ("cnn", "vit"):
-            raise ValueError(f"encoder must be 'cnn' or 'vit', got {self.encoder!r}")
-        if self.text not in ("own", "frozen"):
-            raise ValueError(f"text must be 'own' or 'frozen', got {self.text!r}")
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup is a fraction of the steps in [0, 1), got {self.warmup}")
-
-    def but(self, **changes: object) -> Recipe:
-        """The same recipe with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 class IconTask:
@@ -175,16 +135,6 @@ def build_model(task: IconTask, recipe: Recipe, seed: int) -> CLIPModel:
     return model.to(task.device)
 
 
-@dataclass
-class Run:
-    """A trained model, the records of its training, and its scores in percent."""
-
-    model: CLIPModel
-    history: list[dict[str, float]]
-    scores: dict[str, float]
-    seconds: float
-
-
 def trainer_for(model: CLIPModel, recipe: Recipe, device: torch.device) -> CLIPTraining:
     """Optimiser and training step as the recipe says."""
     optimizer = make_optimizer(model, recipe.learning_rate, recipe.weight_decay)
@@ -204,6 +154,8 @@ def train_icons(
     score: bool = True,
 ) -> Run:
     """Train one model on the task's seen concepts and trained styles, then test it.
+
+    The model comes back in eval mode: looking at a picture then does not change it.
 
     Args:
         task: the data.
@@ -227,24 +179,22 @@ def train_icons(
         recipe.steps, int(recipe.warmup * recipe.steps), log_every, progress=progress
     )
     history = list(fit(trainer, pairs, config))
+    model.eval()
     scores = score_icons(task, recipe, model) if score else {}
     return Run(model, history, scores, history[-1]["seconds"])
 
 
-@torch.no_grad()
 def name_embeddings(task: IconTask, recipe: Recipe, model: CLIPModel) -> Tensor:
     """One embedding for each of the task's concepts: the ensemble of its captions, (N, D)."""
-    model.eval()
     tokens = task.tokens(recipe)  # (N, K, L)
-    flat = model.encode_text(tokens.flatten(0, 1))  # (N * K, D)
+    with evaluating(model):
+        flat = model.encode_text(tokens.flatten(0, 1))  # (N * K, D)
     return zero_shot_weights(flat.view(*tokens.shape[:2], -1))
 
 
-@torch.no_grad()
 def picture_embeddings(model: CLIPModel, pictures: Tensor, batch_size: int = 512) -> Tensor:
-    """(n, 3, H, W) to (n, D), in eval mode, in batches."""
-    model.eval()
-    return torch.cat([model.encode_image(part) for part in pictures.split(batch_size)])
+    """(n, 3, H, W) to (n, D), in eval mode, in batches; see `mmlib.evaluate.embed_images`."""
+    return embed_images(model, pictures, batch_size)
 
 
 def accuracy_on(
@@ -285,28 +235,6 @@ def score_icons(task: IconTask, recipe: Recipe, model: CLIPModel) -> dict[str, f
     return scores
 
 
-@dataclass
-class Sweep:
-    """Runs of several recipes over the same seeds: `runs[name][i]` has seed `seeds[i]`."""
-
-    seeds: tuple[int, ...]
-    runs: dict[str, list[Run]]
-
-    def values(self, name: str, score: str) -> list[float]:
-        """One score of one recipe, one value for each seed."""
-        return [run.scores[score] for run in self.runs[name]]
-
-    def table(self, score: str) -> dict[str, list[float]]:
-        """One score of every recipe."""
-        return {name: self.values(name, score) for name in self.runs}
-
-    def history(self, name: str, key: str) -> tuple[list[float], list[list[float]]]:
-        """Steps, and one curve of a record's value for each seed."""
-        runs = self.runs[name]
-        steps = [record["step"] for record in runs[0].history]
-        return steps, [[record[key] for record in run.history] for run in runs]
-
-
 def sweep(
     task: IconTask,
     recipes: Mapping[str, Recipe],
@@ -315,7 +243,7 @@ def sweep(
     known: Sweep | None = None,
     log_every: int = 20,
 ) -> Sweep:
-    """Train every recipe with every seed; one line is left that says how long it took.
+    """`train_icons` on every recipe with every seed; see `mmlib.sweep.run_all`.
 
     Args:
         task: the data.
@@ -323,20 +251,9 @@ def sweep(
         seeds: the same for all, so that differences can be taken seed by seed.
         known: an earlier sweep with these seeds whose runs are taken over (a shared baseline).
         log_every: steps between two records of a run.
-
-    Raises:
-        ValueError: `known` has other seeds.
     """
-    if known is not None and known.seeds != tuple(seeds):
-        raise ValueError(f"the known runs have seeds {known.seeds}, not {tuple(seeds)}")
-    progress, start = Progress(), time.perf_counter()
-    runs: dict[str, list[Run]] = dict(known.runs) if known is not None else {}
-    done, total = 0, len(recipes) * len(seeds)
-    for name, recipe in recipes.items():
-        runs[name] = []
-        for seed in seeds:
-            progress.update(f"run {done + 1}/{total}: {name}, seed {seed}")
-            runs[name].append(train_icons(task, recipe, seed, log_every=log_every))
-            done += 1
-    progress.close(f"{total} runs in {time.perf_counter() - start:.0f} s")
-    return Sweep(tuple(seeds), runs)
+
+    def train(recipe: Recipe, seed: int) -> Run:
+        return train_icons(task, recipe, seed, log_every=log_every)
+
+    return run_all(train, recipes, seeds, known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -88,10 +87,3 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
 def trainable(model: nn.Module) -> list[nn.Parameter]:
     """The parameters that receive a gradient."""
     return [p for p in model.parameters() if p.requires_grad]
-
-
-def count_parameters(modules: nn.Module | Iterable[nn.Module]) -> int:
-    """Number of trainable scalars of one module, or of several."""
-    if isinstance(modules, nn.Module):
-        modules = [modules]
-    return sum(p.numel() for module in modules for p in trainable(module))

@@ -18,7 +18,7 @@ from mmlib.clip import CLIPModel
 from mmlib.data.icons import Icons
 from mmlib.data.scenes import SceneConfig, SceneGenerator
 from mmlib.encoders import CNNVisualEncoder
-from mmlib.evaluate import zero_shot_accuracy
+from mmlib.evaluate import embed_images, embed_texts, zero_shot_accuracy
 from mmlib.optim import make_optimizer
 from mmlib.runtime import derive_seed, make_generator
 from mmlib.text import TextConfig, TextEncoder, Tokenizer
@@ -147,12 +147,8 @@ def error_with(
     trainer = CLIPTraining(model, make_optimizer(model, learning_rate), device)
     config = FitConfig(steps, steps // 10, log_every=steps, progress=False)
     list(fit(trainer, batches, config))
-    with torch.no_grad():
-        model.eval()
-        names = model.encode_text(task.name_tokens)
-        image = torch.cat(
-            [model.encode_image(x.float() / 255) for x in task.test_images.split(512)]
-        )
+    names = embed_texts(model, task.name_tokens)
+    image = embed_images(model, (part.float() / 255 for part in task.test_images.split(512)))
     return 100 * (1 - zero_shot_accuracy(image, names, task.test_labels).accuracy)
 
 

@@ -17,9 +17,10 @@ from mmlib.clip import CLIPModel
 from mmlib.data.icons import Icons
 from mmlib.data.scenes import DEFAULT_OBJECTS, SceneBatch, SceneConfig, SceneGenerator
 from mmlib.encoders import CNNVisualEncoder
-from mmlib.evaluate import hard_negatives
+from mmlib.evaluate import evaluating, hard_negatives
 from mmlib.losses import matches, similarity, softmax_loss
 from mmlib.optim import make_optimizer
+from mmlib.recipe import Variations
 from mmlib.runtime import derive_seed, make_generator
 from mmlib.text import TextConfig, TextEncoder, Tokenizer
 from mmlib.train import Batch, CLIPTraining, FitConfig, fit
@@ -29,7 +30,7 @@ EDITS = {"relation": ("order", "relation", "object"), "colour": ("colour", "obje
 
 
 @dataclass(frozen=True)
-class SceneRecipe:
+class SceneRecipe(Variations):
     """How to train on scenes.
 
     Attributes:
@@ -64,10 +65,6 @@ class SceneRecipe:
                 "shuffle_captions and negatives exclude each other: an edit of a caption that "
                 "belongs to another picture says nothing about this one"
             )
-
-    def but(self, **changes: object) -> SceneRecipe:
-        """The same recipe with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 def hard_negative_loss(
@@ -141,25 +138,25 @@ class SceneBatches:
 class SceneTraining(CLIPTraining):
     """`CLIPTraining` whose loss also sees the false captions of a batch."""
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One step; see `CLIPTraining.step`."""
-        if "negative_tokens" in batch:
-            tokens, groups = batch["negative_tokens"], batch["negative_groups"]
+    def loss(self, image: Tensor, text: Tensor, groups: Tensor | None, batch: Batch) -> Tensor:
+        """The loss of one batch; see `CLIPTraining.loss`.
 
-            def objective(
-                model: CLIPModel, image: Tensor, text: Tensor, own: Tensor | None
-            ) -> Tensor:
-                assert own is not None
-                false = model.encode_text(tokens)  # (M, D)
-                return hard_negative_loss(image, text, false, model.scale, own, groups)
-
-            self.objective = objective
-        return super().step(batch)
+        Raises:
+            ValueError: false captions without groups, which say of what pictures they are true.
+        """
+        if "negative_tokens" not in batch:
+            return super().loss(image, text, groups, batch)
+        if groups is None:
+            raise ValueError("a batch with 'negative_tokens' needs 'groups' (B,) as well")
+        tokens = batch["negative_tokens"].to(self.device)
+        wrong = batch["negative_groups"].to(self.device)
+        false = self.model.encode_text(tokens)  # (M, D)
+        return hard_negative_loss(image, text, false, self.model.scale, groups, wrong)
 
 
 @dataclass
 class SceneRun:
-    """A model trained on scenes, what it was trained with, and its history."""
+    """A model trained on scenes (in eval mode), what it was trained with, and its history."""
 
     model: CLIPModel
     scenes: SceneGenerator
@@ -205,16 +202,15 @@ def train_scenes(
     if recipe.steps:
         loop = FitConfig(recipe.steps, recipe.steps // 10, 20, progress=progress)
         run.history.extend(fit(trainer, batches, loop))
+    model.eval()
     return run
 
 
-@torch.no_grad()
 def _embed(run: SceneRun, batch: SceneBatch, captions: list[str]) -> Tensor:
     tokens = run.tokenizer.encode(captions, run.recipe.context_length)
     return run.model.encode_text(tokens.to(batch.images.device))
 
 
-@torch.no_grad()
 def score_scenes(
     run: SceneRun, kind: str, split: str = "unseen", n: int = 512, seed: int = 0
 ) -> dict[str, float]:
@@ -227,14 +223,14 @@ def score_scenes(
         n: scenes.
         seed: of the scenes, apart from all training seeds.
     """
-    run.model.eval()
     batch = run.scenes.batch(n, make_generator(derive_seed(seed, "test", kind)), kind, split)
-    image = run.model.encode_image(batch.images)
-    positive = _embed(run, batch, batch.captions)
     scores = {}
-    for edit in EDITS[kind]:
-        pairs = batch.negatives(edit)
-        rows = pairs.rows.to(image.device)
-        false = _embed(run, batch, pairs.captions)
-        scores[edit] = 100 * hard_negatives(image[rows], positive[rows], false).accuracy
+    with evaluating(run.model):
+        image = run.model.encode_image(batch.images)
+        positive = _embed(run, batch, batch.captions)
+        for edit in EDITS[kind]:
+            pairs = batch.negatives(edit)
+            rows = pairs.rows.to(image.device)
+            false = _embed(run, batch, pairs.captions)
+            scores[edit] = 100 * hard_negatives(image[rows], positive[rows], false).accuracy
     return scores

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,58 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmlib import losses
 from mmlib.checkpoint import load_checkpoint, save_checkpoint
 from mmlib.clip import CLIPModel
+from mmlib.objectives import Objective, pick_objective, sigmoid_objective
 from mmlib.optim import set_learning_rate, trainable, warmup_cosine
 from mmlib.progress import Progress
 
 Batch = Mapping[str, Tensor]
-#: model, image (B, D), text (B, D), groups (B,) or None -> scalar
-Objective = Callable[[CLIPModel, Tensor, Tensor, Tensor | None], Tensor]
-
-
-def softmax_objective(
-    model: CLIPModel, image: Tensor, text: Tensor, groups: Tensor | None
-) -> Tensor:
-    """CLIP's loss; pairs of one group all match when the batch says which they are."""
-    if groups is None:
-        return losses.clip_loss(image, text, model.scale)
-    return losses.multi_positive_clip_loss(image, text, model.scale, groups)
-
-
-def one_hot_objective(
-    model: CLIPModel, image: Tensor, text: Tensor, groups: Tensor | None
-) -> Tensor:
-    """CLIP's loss with one match a row, whatever the groups say (the article's form)."""
-    return losses.clip_loss(image, text, model.scale)
-
-
-def sigmoid_objective(
-    model: CLIPModel, image: Tensor, text: Tensor, groups: Tensor | None
-) -> Tensor:
-    """SigLIP's loss; the model needs a `logit_bias`."""
-    if model.logit_bias is None:
-        raise ValueError("the sigmoid loss needs a bias: build CLIPModel(..., logit_bias=-10.0)")
-    return losses.siglip_loss(image, text, model.scale, model.logit_bias, groups)
-
-
-OBJECTIVES: dict[str, Objective] = {
-    "softmax": softmax_objective,
-    "one_hot": one_hot_objective,
-    "sigmoid": sigmoid_objective,
-}
-
-
-def _objective(choice: str | Objective) -> Objective:
-    if callable(choice):
-        return choice
-    if choice not in OBJECTIVES:
-        raise ValueError(
-            f"unknown objective {choice!r}: use one of {sorted(OBJECTIVES)}, or a function "
-            "(model, image, text, groups) -> loss"
-        )
-    return OBJECTIVES[choice]
 
 
 class CLIPTraining:
@@ -98,7 +53,7 @@ class CLIPTraining:
         self.device = torch.device(device)
         self.model = model.to(self.device)
         self.optimizer = optimizer
-        self.objective = _objective(objective)
+        self.objective = pick_objective(objective)
         self.max_norm = float("inf") if max_norm is None else max_norm
         self.dtype = None if dtype == torch.float32 else dtype
         self.max_scale = None if self.objective is sigmoid_objective else max_scale
@@ -125,7 +80,7 @@ class CLIPTraining:
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             image = self.model.encode_image(images)  # (B, D)
             text = self.model.encode_text(tokens)  # (B, D)
-        loss = self.objective(self.model, image, text, groups)
+        loss = self.loss(image, text, groups, batch)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
         grad_norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.max_norm)
@@ -140,6 +95,18 @@ class CLIPTraining:
             "logit_scale": self.model.scale.detach(),
             "grad_norm": grad_norm.detach(),
         }
+
+    def loss(self, image: Tensor, text: Tensor, groups: Tensor | None, batch: Batch) -> Tensor:
+        """The objective of one batch: a scalar.
+
+        A subclass whose loss needs more of the batch than its pairs overrides this.
+
+        Args:
+            image, text: (B, D) embeddings of the pairs.
+            groups: (B,) on the device, or None.
+            batch: as `step` got it.
+        """
+        return self.objective(self.model, image, text, groups)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """`step`, as plain numbers, with 'temperature' = 1 / 'logit_scale' beside them."""
@@ -322,8 +289,3 @@ def _save(
     save_checkpoint(
         path, trainer.model, trainer.optimizer, step=step, generators=generators, extra=extra
     )
-
-
-def run(*args: Any, **kwargs: Any) -> list[dict[str, float]]:
-    """`fit` to its end: the list of all records."""
-    return list(fit(*args, **kwargs))

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from mmlib.data.icons import STYLES, Icons, load_icons
-from mmlib.lab import IconTask, Recipe, build_model, name_embeddings, sweep, train_icons
+from mmlib.lab import (
+    IconTask,
+    Recipe,
+    build_model,
+    name_embeddings,
+    picture_embeddings,
+    sweep,
+    train_icons,
+)
 
 RECIPE = Recipe(
     image_options=(("stem", 8), ("widths", (16, 32)), ("pooling", "grid")),
@@ -56,6 +64,19 @@ def test_scores_cover_every_part(task: IconTask) -> None:
     assert all(0 <= value <= 100 for value in scores.values())
 
 
+def test_a_trained_model_is_in_eval_mode_and_looking_changes_nothing(task: IconTask) -> None:
+    model = train_icons(task, RECIPE.but(steps=2), 0).model
+    assert not any(module.training for module in model.modules())
+    model.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    names = name_embeddings(task, RECIPE, model)
+    pictures = picture_embeddings(model, task.pictures("openmoji", task.seen), batch_size=4)
+    assert names.shape == (len(task.icons), 32) and pictures.shape == (len(task.seen), 32)
+    assert not names.requires_grad and not pictures.requires_grad
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
 def test_frozen_features_are_used_and_asked_for(task: IconTask, icons: Icons) -> None:
     with pytest.raises(ValueError, match="no frozen text features"):
         build_model(task, RECIPE.but(text="frozen"), 0)
@@ -81,6 +102,8 @@ def test_wrong_recipes_are_named(icons: Icons) -> None:
     for change in ({"encoder": "mlp"}, {"text": "bert"}, {"warmup": 1.0}):
         with pytest.raises(ValueError, match="must be|fraction"):
             RECIPE.but(**change)
+    with pytest.raises(TypeError, match="learning_rte"):
+        RECIPE.but(learning_rte=1e-3)
     with pytest.raises(ValueError, match="both trained and held out"):
         IconTask(icons, STYLES, STYLES[3:])
 

@@ -7,7 +7,15 @@ import torch
 
 from mmlib.data.icons import Icons, load_icons
 from mmlib.losses import multi_positive_clip_loss
-from mmlib.scene_lab import SceneRecipe, hard_negative_loss, score_scenes, train_scenes
+from mmlib.optim import make_optimizer
+from mmlib.scene_lab import (
+    SceneRecipe,
+    SceneTraining,
+    hard_negative_loss,
+    score_scenes,
+    train_scenes,
+)
+from tests.helpers import FixedPairs, small_clip
 
 RECIPE = SceneRecipe(
     kinds=("relation",), negatives=("order",), pooling="grid", steps=3, batch_size=8
@@ -57,6 +65,26 @@ def test_negatives_enter_the_training_loss(icons: Icons) -> None:
     with_them = train_scenes(icons, RECIPE, 0).history[0]["loss"]
     without = train_scenes(icons, RECIPE.but(negatives=()), 0).history[0]["loss"]
     assert with_them > without + 0.1
+
+
+def test_false_captions_of_one_batch_do_not_reach_the_next() -> None:
+    model = small_clip()
+    trainer = SceneTraining(model, make_optimizer(model, 1e-12))
+    batch = next(FixedPairs(8, 8))
+    extra = {"negative_tokens": batch["text_tokens"], "negative_groups": torch.arange(8) + 100}
+    first, hard, again = (trainer.train_step(b)["loss"] for b in (batch, batch | extra, batch))
+    assert hard > first + 0.1 and again == pytest.approx(first, abs=1e-5)
+    del batch["groups"]
+    with pytest.raises(ValueError, match="'negative_tokens' needs 'groups'"):
+        trainer.train_step(batch | extra)
+
+
+def test_scoring_restores_the_mode(icons: Icons) -> None:
+    run = train_scenes(icons, RECIPE, 0)
+    assert not run.model.training
+    run.model.train()
+    score_scenes(run, "relation", n=16)
+    assert all(module.training for module in run.model.modules())
 
 
 def test_the_shuffled_control_deals_the_same_captions_anew(icons: Icons) -> None:
