@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from mmlib.layers import check_choice
+from mmlib.layers import check_choice, check_positive
 
 Config = TypeVar("Config")
 Constants = tuple[float, float, float]
+POOLINGS = ("mean", "grid")
 RANGE_TOLERANCE = 1e-3  # resizing and colour arithmetic may leave [0, 1] by a rounding error
 
 
@@ -67,22 +69,76 @@ def check_constants(mean: Sequence[float], std: Sequence[float]) -> None:
 
 
 def resolve_config(
-    presets: Mapping[str, Config], name: str, pretrained: bool, options: Mapping[str, Any]
+    presets: Mapping[str, Config],
+    name: str,
+    pretrained: bool,
+    options: Mapping[str, Any],
+    trained: Sequence[str] = (),
 ) -> Config:
     """The preset `name` with the fields in `options` replaced.
 
-    Raises ValueError for an unknown preset, an unknown option, or `pretrained=True`.
+    Raises ValueError for an unknown preset, an unknown option, or `pretrained=True`: weights exist
+    only for the models named in `trained`.
     """
-    check_choice("model_name", name, presets)
+    check_choice("model_name", name, [*presets, *trained])
     if pretrained:
+        others = f", or one of {list(trained)}, which have weights" if trained else ""
         raise ValueError(
             f"pretrained=True: there are no trained weights for the preset {name!r}. The presets "
-            f"{list(presets)} are trained from scratch: use pretrained=False"
+            f"{list(presets)} are trained from scratch: use pretrained=False{others}"
         )
-    config: Any = presets[name]
+    return replace_options(presets[name], options)
+
+
+def replace_options(config: Config, options: Mapping[str, Any]) -> Config:
+    """`config` with the fields in `options` replaced. Raises ValueError for an unknown one."""
     for option in options:
-        check_choice("option", option, [field.name for field in dataclasses.fields(config)])
-    return dataclasses.replace(config, **options)
+        check_choice("option", option, [field.name for field in dataclasses.fields(config)])  # type: ignore[arg-type]
+    return dataclasses.replace(config, **options)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledConfig:
+    """How a convolutional encoder makes one feature of its last map, and its constants.
+
+    `pooling="mean"` averages that map; `"grid"` resizes it to `grid` x `grid` and keeps every
+    cell, so that the feature still knows where things are.
+    """
+
+    pooling: str = "mean"
+    grid: int = 2
+    mean: Constants = (0.5, 0.5, 0.5)
+    std: Constants = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):  # a config read back from JSON gives lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_choice("pooling", self.pooling, POOLINGS)
+        check_positive(grid=self.grid)
+        check_constants(self.mean, self.std)
+
+    @property
+    def width(self) -> int:
+        """Channels of the last map."""
+        raise NotImplementedError
+
+    @property
+    def cells(self) -> int:
+        """Cells along one side of the pooled map."""
+        return self.grid if self.pooling == "grid" else 1
+
+    @property
+    def feature_dim(self) -> int:
+        """Length of the pooled feature."""
+        return self.width * self.cells**2
+
+
+class ConvParts(NamedTuple):
+    """A convolutional network: a stem, stages that halve the map each, what follows the pooling."""
+
+    stem: nn.Module
+    stages: nn.ModuleList
+    classifier: nn.Linear | None = None
 
 
 class ImageEncoder(nn.Module):

@@ -1,4 +1,4 @@
-"""A small residual network (He et al. 2016) that trains in minutes on a CPU.
+"""A small residual network (He et al. 2016) that trains in minutes on a CPU, and the backbones.
 
 It halves the resolution in its first layer, has few channels where maps are large, and works in
 channels-last memory order: on a CPU these three decide how many pictures a second it sees.
@@ -13,38 +13,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmlib.encoders.base import ImageEncoder, resolve_config
+from mmlib.encoders.backbones import (
+    ALIASES,
+    WIDTHS,
+    BackboneConfig,
+    backbone_config,
+    backbone_parts,
+)
+from mmlib.encoders.base import ConvParts, ImageEncoder, PooledConfig, resolve_config
 from mmlib.layers import check_choice, check_positive
 
 NORMS = ("batch", "group")
-POOLINGS = ("mean", "grid")
 
 
-@dataclass(frozen=True)
-class CNNConfig:
+@dataclass(frozen=True, kw_only=True)
+class CNNConfig(PooledConfig):
     """Widths (channels) of the stem and of each stage, and residual blocks in each stage.
 
     The stem has stride 2 and each stage halves again: with three stages a 32 px image ends as a
-    2 x 2 map. `pooling="mean"` averages that map; `"grid"` resizes it to `grid` x `grid` and
-    keeps every cell, so that the feature still knows where things are.
+    2 x 2 map.
     """
 
     stem: int = 32
     widths: tuple[int, ...] = (64, 128)
     depths: tuple[int, ...] = (1, 1)
     norm: str = "batch"
-    pooling: str = "mean"
-    grid: int = 2
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def __post_init__(self) -> None:
-        # JSON knows no tuples: a config read back from a file gives lists
-        for name in ("widths", "depths", "mean", "std"):
+        super().__post_init__()
+        for name in ("widths", "depths"):  # a config read back from JSON gives lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        check_positive(stem=self.stem, grid=self.grid)
+        check_positive(stem=self.stem)
         check_choice("norm", self.norm, NORMS)
-        check_choice("pooling", self.pooling, POOLINGS)
         if not self.widths or len(self.widths) != len(self.depths):
             raise ValueError(
                 f"widths={self.widths} and depths={self.depths} need one number for each stage"
@@ -55,9 +55,14 @@ class CNNConfig:
             raise ValueError(f"norm='group' needs multiples of 8: {self.stem}, {self.widths}")
 
     @property
-    def feature_dim(self) -> int:
-        """Length of the pooled feature."""
-        return self.widths[-1] * (self.grid**2 if self.pooling == "grid" else 1)
+    def width(self) -> int:
+        """Channels of the last map."""
+        return self.widths[-1]
+
+    @property
+    def smallest(self) -> int:
+        """The least image side, in pixels."""
+        return 8
 
 
 PRESETS = {
@@ -96,16 +101,36 @@ class ResidualBlock(nn.Module):
         return F.relu(residual + self.shortcut(x))
 
 
-class CNNVisualEncoder(ImageEncoder):
-    """Convolutional image encoder: (B, 3, H, W) -> (B, feature_dim), any size of 8 px or more.
+def residual_parts(config: CNNConfig) -> ConvParts:
+    """Stem (to H/2) and stages (to H/4, H/8, ...) of the residual network in `config`."""
+    stem = nn.Sequential(
+        nn.Conv2d(3, config.stem, 4, stride=2, padding=1, bias=False),
+        _norm(config.norm, config.stem),
+        nn.ReLU(),
+    )
+    stages = nn.ModuleList()
+    width_in = config.stem
+    for width, depth in zip(config.widths, config.depths, strict=True):
+        blocks = [ResidualBlock(width_in, width, 2, config.norm)]
+        blocks += [ResidualBlock(width, width, 1, config.norm) for _ in range(depth - 1)]
+        stages.append(nn.Sequential(*blocks))
+        width_in = width
+    return ConvParts(stem, stages)
 
-    `model_name` picks a preset ("tiny", "small"); any field of `CNNConfig` given by name replaces
-    the preset's. Weights are drawn with `generator`. With `norm="batch"` a picture's feature
-    depends on its batch while training, never in eval mode; with `"group"` never.
-    Raises ValueError for an unknown preset or option and for `pretrained=True`.
+
+class CNNVisualEncoder(ImageEncoder):
+    """Convolutional image encoder: (B, 3, H, W) -> (B, feature_dim), any size from 8 px on.
+
+    `model_name` picks a preset ("tiny", "small") or a backbone ("efficientnet_lite0", "resnet50",
+    "efficientnet_b0", "efficientnet" for short; 32 px on), the only ones with trained weights.
+    Options replace fields of `CNNConfig` (presets) or `BackboneConfig` by name. Untrained weights
+    are drawn with `generator`. With BatchNorm (all but `norm="group"`) a picture's feature depends
+    on its batch while training, never in eval mode.
+    Raises ValueError for an unknown name or option, and for `pretrained=True` with a preset; a
+    backbone raises ImportError for a missing package and OSError when it cannot be downloaded.
     """
 
-    config: CNNConfig
+    config: CNNConfig | BackboneConfig
 
     def __init__(
         self,
@@ -115,31 +140,37 @@ class CNNVisualEncoder(ImageEncoder):
         generator: torch.Generator | None = None,
         **options: Any,
     ) -> None:
-        config = resolve_config(PRESETS, model_name, pretrained, options)
-        super().__init__(config)
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, config.stem, 4, stride=2, padding=1, bias=False),
-            _norm(config.norm, config.stem),
-            nn.ReLU(),
-        )
-        self.stages = nn.ModuleList()
-        width_in = config.stem
-        for width, depth in zip(config.widths, config.depths, strict=True):
-            blocks = [ResidualBlock(width_in, width, 2, config.norm)]
-            blocks += [ResidualBlock(width, width, 1, config.norm) for _ in range(depth - 1)]
-            self.stages.append(nn.Sequential(*blocks))
-            width_in = width
+        model_name = ALIASES.get(model_name, model_name)
+        if model_name in WIDTHS:
+            super().__init__(backbone_config(model_name, options))
+            parts = backbone_parts(model_name, pretrained)
+        else:
+            config = resolve_config(PRESETS, model_name, pretrained, options, trained=list(WIDTHS))
+            super().__init__(config)
+            parts = residual_parts(config)
+        self.stem, self.stages = parts.stem, parts.stages
+        if not pretrained:
+            self._init_weights(generator)
+        self.to(memory_format=torch.channels_last)
+
+    def _init_weights(self, generator: torch.Generator | None) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
-        self.to(memory_format=torch.channels_last)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """One map a stage, at 1/4, 1/8, ... of the image size: [(B, widths[i], h, w), ...]."""
+        """One map a stage, each half the size of the one before: [(B, C, h, w), ...].
+
+        The first is at 1/4 of the image size; backbones have four.
+        """
         x = self.normalise(images).contiguous(memory_format=torch.channels_last)
-        if min(x.shape[-2:]) < 8:
-            raise ValueError(f"images of {tuple(x.shape)} are too small: 8 px at least")
-        x = self.stem(x)  # (B, stem, H/2, W/2)
+        if min(x.shape[-2:]) < self.config.smallest:
+            raise ValueError(
+                f"images of {tuple(x.shape)} are too small: {self.config.smallest} px at least"
+            )
+        x = self.stem(x)  # (B, C, H/2, W/2), resnet50: (B, C, H/4, W/4)
         maps = []
         for stage in self.stages:
             x = stage(x)
@@ -148,5 +179,4 @@ class CNNVisualEncoder(ImageEncoder):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) in [0, 1] -> features (B, feature_dim)."""
-        cells = self.config.grid if self.config.pooling == "grid" else 1
-        return F.adaptive_avg_pool2d(self.feature_maps(images)[-1], cells).flatten(1)
+        return F.adaptive_avg_pool2d(self.feature_maps(images)[-1], self.config.cells).flatten(1)
