@@ -11,17 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmlib.clip import CLIPModel
-    from mmlib.encoders import CNNVisualEncoder, VisionTransformerEncoder
+    from mmlib.encoders import (
+        CNNVisualEncoder,
+        HybridVisualEncoder,
+        VisionTransformerEncoder,
+        VisualEncoderComparison,
+    )
     from mmlib.train import CLIPTraining
 
-__all__ = ["CLIPModel", "CLIPTraining", "CNNVisualEncoder", "VisionTransformerEncoder"]
+__all__ = [
+    "CLIPModel",
+    "CLIPTraining",
+    "CNNVisualEncoder",
+    "HybridVisualEncoder",
+    "VisionTransformerEncoder",
+    "VisualEncoderComparison",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "CLIPModel": "mmlib.clip",
     "CLIPTraining": "mmlib.train",
     "CNNVisualEncoder": "mmlib.encoders",
+    "HybridVisualEncoder": "mmlib.encoders",
     "VisionTransformerEncoder": "mmlib.encoders",
+    "VisualEncoderComparison": "mmlib.encoders",
 }
 
 

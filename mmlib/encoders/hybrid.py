@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -170,7 +170,7 @@ class HybridVisualEncoder(ImageEncoder):
 
 
 def _branch(
-    kind: type[ImageEncoder],
+    kind: Callable[..., ImageEncoder],
     model: str | ImageEncoder,
     pretrained: bool,
     options: Mapping[str, Any],
