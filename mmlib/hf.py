@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mmlib.clip import CLIPModel
 from mmlib.encoders.vit import VisionTransformerEncoder
 from mmlib.text import TextConfig, TextEncoder
+from mmlib.weights import normalisation, rename
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -65,8 +65,7 @@ def build_model(config: Mapping[str, Any], preprocessor: Mapping[str, Any]) -> C
         patch_size=vision["patch_size"],
         pre_norm=True,
         patch_bias=False,
-        mean=tuple(preprocessor.get("image_mean", CLIP_MEAN)),
-        std=tuple(preprocessor.get("image_std", CLIP_STD)),
+        **normalisation(preprocessor, CLIP_MEAN, CLIP_STD),
         **_shared_options(vision),
     )
     eos = text["eos_token_id"]
@@ -126,18 +125,9 @@ def import_state(state: Mapping[str, Tensor], model: CLIPModel) -> dict[str, Ten
 
     Raises ValueError when a tensor is missing or left over.
     """
-    table = names(model)
-    known = {name for parts in table.values() for name in parts}
-    given = {name for name in state if not name.endswith("position_ids")}  # buffers of old files
-    if known != given:
-        raise ValueError(
-            f"missing tensors {sorted(known - given)[:3]}, unknown tensors "
-            f"{sorted(given - known)[:3]}"
-        )
-    imported = {
-        name: torch.cat([state[part] for part in parts]) if len(parts) > 1 else state[parts[0]]
-        for name, parts in table.items()
-    }
+    # Old files hold a buffer of position ids
+    given = {name: state[name] for name in state if not name.endswith("position_ids")}
+    imported = rename(given, names(model))
     imported["image_encoder.cls_token"] = imported["image_encoder.cls_token"][None, None]
     imported["image_encoder.pos_embed"] = imported["image_encoder.pos_embed"][None]
     return imported
@@ -164,6 +154,8 @@ def obstacles(model: CLIPModel) -> list[str]:
     wrong = {
         "the image encoder needs pre_norm=True": not image.config.pre_norm,
         "the image encoder needs patch_bias=False": image.config.patch_bias,
+        "the image encoder needs position='learned'": image.config.position != "learned",
+        "the image encoder needs qkv_bias=True": not image.config.qkv_bias,
         "the image encoder needs pooling='cls'": image.config.pooling != "cls",
         "the text encoder needs pooling='eot'": text.config.pooling != "eot",
         f"transformers reads an end token of id {LEGACY_EOS} as 'the largest id'": (

@@ -44,13 +44,13 @@ class Attention(nn.Module):
     Raises ValueError when `heads` does not divide `dim`.
     """
 
-    def __init__(self, dim: int, heads: int, causal: bool = False) -> None:
+    def __init__(self, dim: int, heads: int, causal: bool = False, qkv_bias: bool = True) -> None:
         super().__init__()
         check_positive(dim=dim, heads=heads)
         if dim % heads:
             raise ValueError(f"heads={heads} must divide dim={dim}: each head gets dim / heads")
         self.heads, self.causal = heads, causal
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -89,10 +89,11 @@ class Block(nn.Module):
         causal: bool = False,
         activation: str = "gelu",
         eps: float = 1e-6,
+        qkv_bias: bool = True,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=eps)
-        self.attn = Attention(dim, heads, causal)
+        self.attn = Attention(dim, heads, causal, qkv_bias)
         self.norm2 = nn.LayerNorm(dim, eps=eps)
         self.mlp = MLP(dim, round(dim * mlp_ratio), activation)
 
@@ -139,4 +140,5 @@ def init_transformer_(blocks: nn.ModuleList, generator: torch.Generator | None =
             (block.mlp.fc2, branch),
         ):
             layer.weight.normal_(0.0, std, generator=generator)
-            layer.bias.zero_()
+            if layer.bias is not None:
+                layer.bias.zero_()
