@@ -268,10 +268,16 @@ class ForwardTrains(Trainable):
 
 
 class HalfFrozen(Trainable):
+    def __init__(self, backbone):
+        super().__init__(backbone)
+        next(backbone.parameters()).requires_grad_(False)
+
+
+class GradientSwitchedOnAfterwards(Trainable):
     def forward(self, images):
         with torch.no_grad():
-            maps = self.backbone[:4](images)
-        return self.backbone[4:](maps)
+            features = self.backbone(images)
+        return features.requires_grad_()
 
 
 class GradientOnlyInTraining(Trainable):
@@ -450,6 +456,7 @@ WRONG: list[tuple[str, str, Answer]] = [
     ("ex02_5", "forward evaluates", ForwardEvaluates),
     ("ex02_5", "forward trains", ForwardTrains),
     ("ex02_5", "half frozen", HalfFrozen),
+    ("ex02_5", "gradient of the features only", GradientSwitchedOnAfterwards),
     ("ex02_5", "gradient in training only", GradientOnlyInTraining),
     ("ex02_5", "hidden in a list", Hidden),
     ("ex02_5", "a copy trains", Copied),
