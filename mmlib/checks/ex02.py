@@ -73,7 +73,7 @@ def _ex02_1_order(answer: Callable[..., Tensor], patch: int) -> None:
 def _ex02_1_projection(answer: Callable[..., Tensor], images: Tensor, patch: int) -> None:
     """A matrix product on the tokens must equal the convolution of our patch embedding."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(204)
+        torch.default_generator.manual_seed(204)
         layer = PatchEmbedding(patch, 5).requires_grad_(False)
     maps = layer(images)  # (B, 5, H / P, W / P)
     count = maps[0, 0].numel()

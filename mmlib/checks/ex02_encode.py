@@ -48,8 +48,9 @@ class Backbone(nn.Module):
 def ex02_5(answer: Callable[[nn.Module], Any]) -> None:
     """``Trainable(backbone)``: `forward` trains the backbone, `encode` only reads it."""
     images = torch.rand(6, 3, 8, 8, generator=make_generator(209))
-    with torch.random.fork_rng(devices=[]):  # dropout and initial weights draw random numbers
-        torch.manual_seed(209)
+    # dropout and initial weights draw random numbers; an answer may switch gradients off
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.default_generator.manual_seed(209)
         backbone = Backbone()
         model = attempt(answer, backbone)
         hint = "Trainable(backbone) should be a torch.nn.Module"

@@ -475,13 +475,6 @@ WRONG: list[tuple[str, str, Answer]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def gradients_stay_on():
-    """One mistake turns gradients off for everyone: not for the next test."""
-    with torch.enable_grad():
-        yield
-
-
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_accepts_the_solution(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     getattr(check, name)(SOLUTIONS[name])
@@ -563,6 +556,15 @@ def test_checks_do_not_touch_global_randomness() -> None:
     for name, solution in SOLUTIONS.items():
         getattr(check, name)(solution)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_an_answer_that_turns_gradients_off_does_so_only_inside_the_check() -> None:
+    with pytest.raises(check.CheckFailed, match="gradients should be on again"):
+        check.ex02_5(GradientsOffForEveryone)
+    assert torch.is_grad_enabled()
+    with torch.no_grad():
+        check.ex02_5(Trainable)
+        assert not torch.is_grad_enabled()
 
 
 def test_the_source_of_the_checks_holds_no_solution() -> None:

@@ -1,0 +1,68 @@
+"""What each chapter's notebook must hold: one row a chapter, checked in test_anatomy.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..checks import test_ex02, test_ex04
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The parts of a chapter in order, how many claims it judges, and its exercises' solutions.
+
+    ``solutions`` are the functions and classes that the tests of the checks accept, by the name
+    of the check (``ex04_1``); the notebook prints their source.
+    """
+
+    number: int
+    stem: str
+    parts: tuple[str, ...]
+    claim_count: int
+    solutions: Mapping[str, Callable[..., Any]]
+
+    @property
+    def claims(self) -> list[str]:
+        """The ids of the claims: C4.1, C4.2, ..."""
+        return [f"C{self.number}.{claim}" for claim in range(1, self.claim_count + 1)]
+
+    @property
+    def result_prefix(self) -> str:
+        """What the ids of the chapter's experiments start with, such as ``c4``."""
+        return f"c{self.number}"
+
+
+LAST_PARTS = (
+    "## Failure gallery", "## Verdicts", "## Exercises", "## Quiz", "## What this does not show",
+    "## Sources",
+)  # fmt: skip
+
+CHAPTER_2 = Anatomy(
+    number=2,
+    stem="02_cnn_vs_vit",
+    parts=(
+        "# 2. CNN or vision transformer", "## A result first", "## What one layer sees",
+        "## How far it sees", "## How much data? (C2.6)", "## What it costs (C2.2, C2.7)",
+        "## Shift, shuffle, style (C2.1, C2.3)", "## Two distant places (C2.4, C2.5)",
+        "## Both at once (C2.8)", "## Real photographs", "## Which encoder? (C2.9)", *LAST_PARTS,
+    ),
+    claim_count=9,
+    solutions=test_ex02.SOLUTIONS,
+)  # fmt: skip
+
+CHAPTER_4 = Anatomy(
+    number=4,
+    stem="04_clip",
+    parts=(
+        "# 4. CLIP", "## A result first", "## From two towers to one table", "## Training step",
+        "## Does it generalise? (C4.1)", "## The temperature (C4.2)",
+        "## The size of the batch (C4.3)", "## Four details of the recipe",
+        "## How much data? (C4.8)", "## A bag of words", *LAST_PARTS,
+    ),
+    claim_count=8,
+    solutions=test_ex04.SOLUTIONS,
+)  # fmt: skip
+
+CHAPTERS = (CHAPTER_4,)
