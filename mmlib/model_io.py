@@ -16,6 +16,7 @@ from torch import nn
 from mmlib import hf, weights
 from mmlib.clip import CLIPModel
 from mmlib.encoders import CNNVisualEncoder, VisionTransformerEncoder
+from mmlib.encoders.hybrid import HybridVisualEncoder
 from mmlib.files import atomic_write
 from mmlib.layers import check_choice
 from mmlib.text import FeatureTable, TextConfig, TextEncoder
@@ -40,6 +41,7 @@ def _by_fields(make: Callable[..., nn.Module]) -> Recipe:
 ENCODERS: dict[str, dict[type[nn.Module], Recipe]] = {
     "image_encoder": {
         CNNVisualEncoder: _by_fields(CNNVisualEncoder),
+        HybridVisualEncoder: _by_fields(HybridVisualEncoder),
         VisionTransformerEncoder: _by_fields(VisionTransformerEncoder),
     },
     "text_encoder": {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,8 @@ def fetch(name: str, model: str, processor: str, offline: str = "", **options: A
 
     `model` and `processor` are the names of its classes, `options` go to the model's
     `from_pretrained`. HF_HUB_OFFLINE=1 asks the hub's cache only.
-    Raises ImportError without transformers; OSError, which ends with `offline`, without the hub.
+    Raises ImportError without transformers; OSError, which ends with `offline`, without the hub;
+    ValueError when the checkpoint lacks tensors of that class (transformers would draw them).
     """
     try:
         with warnings.catch_warnings():
@@ -102,15 +104,31 @@ def fetch(name: str, model: str, processor: str, offline: str = "", **options: A
             'pip install "mmlib[pretrained]"'
         ) from error
     try:
-        theirs = getattr(transformers, model).from_pretrained(name, use_safetensors=True, **options)
+        with _quiet(transformers):
+            theirs, report = getattr(transformers, model).from_pretrained(
+                name, use_safetensors=True, output_loading_info=True, **options
+            )
         preprocessor = getattr(transformers, processor).from_pretrained(name).to_dict()
     except OSError as error:
         raise OSError(
             f"{name!r} is no folder here and could not be had from the hub: {error}\nWithout a "
-            "network, give the path of a folder that holds its config.json, model.safetensors and "
-            f"preprocessor_config.json{offline}"
+            "network, copy its config.json, model.safetensors and preprocessor_config.json from "
+            f"where there is one and give the path of a folder that holds them{offline}"
         ) from error
+    if missing := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
+        raise ValueError(f"{name!r} is not a {model}: it has no fitting tensors for {missing[:3]}")
     return Checkpoint(theirs.config.to_dict(), preprocessor, theirs.state_dict(), name)
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Without the table of tensors that are left over: heads that we do not use, by intention."""
+    before = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(before)
 
 
 def rename(state: Mapping[str, Tensor], table: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:

@@ -212,9 +212,13 @@ def _resolve(
     name = ALIASES.get(str(model_name), model_name)
     if not pretrained and name in ARCHITECTURES:
         return replace_options(ARCHITECTURES[str(name)], options), None
-    is_preset = isinstance(name, str) and "/" not in name and not Path(name).is_dir()
-    if name in PRESETS or is_preset:
+    if name in PRESETS:
         return resolve_config(PRESETS, str(name), pretrained, options, tuple(ALIASES)), None
+    if isinstance(name, str) and "/" not in name and not Path(name).is_dir():
+        raise ValueError(
+            f"model_name={name!r} is unknown: use one of {[*PRESETS, *ALIASES]}, the path of a "
+            "local folder, or a hub name 'owner/model'"
+        )
     if pretrained:
         for option in options:
             check_choice("option for pretrained weights", option, FREE_OPTIONS)
