@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,8 +49,8 @@ def count_flops(model: nn.Module, image_size: int | tuple[int, int], batch: int 
         ValueError: a size or batch that is not a positive whole number, or what the model
             raises for the size.
     """
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    check_whole(height=height, width=width, batch=batch)
+    height, width = _sides("image_size", image_size)
+    check_whole(batch=batch)
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     dtypes = [tensor.dtype for tensor in state.values() if tensor.is_floating_point()]
     images = torch.empty(
@@ -81,9 +81,9 @@ def conv_flops(
     `out_size` is the side of the output map in cells, or (height, width).
     Raises ValueError for a number that is not positive and whole, or groups that do not divide.
     """
-    height, width = (out_size, out_size) if isinstance(out_size, int) else out_size
+    height, width = _sides("out_size", out_size)
     check_whole(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size)
-    check_whole(height=height, width=width, groups=groups)
+    check_whole(groups=groups)
     if in_channels % groups or out_channels % groups:
         raise ValueError(f"groups={groups} must divide {in_channels} and {out_channels} channels")
     return 2 * out_channels * height * width * kernel_size**2 * (in_channels // groups)
@@ -172,6 +172,16 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+def _sides(what: str, size: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of a size given as one side or as both; ValueError for anything else."""
+    sides = tuple(size) if isinstance(size, Sequence) else (size, size)
+    if len(sides) != 2:
+        raise ValueError(f"{what}={size!r} must be one side or (height, width)")
+    height, width = sides
+    check_whole(**{f"{what} height": height, f"{what} width": width})
+    return height, width
 
 
 def check_whole(**values: int) -> None:
