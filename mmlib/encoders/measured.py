@@ -182,7 +182,7 @@ def recommend_measured(
     ranked = sorted(
         (each for each in measurements if each.name not in excluded),
         key=lambda each: (
-            -scores[each.name],
+            -round(scores[each.name], 9),
             each.latency_ms,
             each.parameters,
             each.flops,
