@@ -153,10 +153,13 @@ class CNNVisualEncoder(ImageEncoder):
             self._init_weights(generator)
         self.to(memory_format=torch.channels_last)
 
+    @torch.no_grad()
     def _init_weights(self, generator: torch.Generator | None) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
+                # PyTorch counts the outputs of all groups: a depthwise layer would start near 0
+                module.weight.mul_(module.groups**0.5)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
