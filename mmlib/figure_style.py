@@ -5,7 +5,7 @@ A figure keeps its white ground in dark mode too: transparent figures with black
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -17,6 +17,7 @@ from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from numpy.typing import ArrayLike
 
 PALETTE: dict[str, str] = {
@@ -158,3 +159,24 @@ def check_images(images: torch.Tensor) -> torch.Tensor:
     if not (low >= -1 / 255 and high <= 1 + 1 / 255):  # NaN fails too
         raise ValueError(f"images must lie in [0, 1], got values from {low:.3g} to {high:.3g}")
     return images.detach().cpu().float().clamp(0, 1)
+
+
+def require_mapping(values: Mapping[str, object], name: str) -> None:
+    """Raise ValueError unless `values` is a mapping with at least one entry."""
+    if not isinstance(values, Mapping) or not values:
+        raise ValueError(f"{name} must be a mapping from labels to values with at least one entry")
+
+
+def draw_level(axes: Axes, level: float, label: str) -> Annotation:
+    """A dashed horizontal line with its name at the right end; returns the name."""
+    axes.axhline(level, color=FAINT, linestyle=(0, (2, 2)), linewidth=1.2)
+    return axes.annotate(
+        label,
+        (1.0, level),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        va="bottom",
+        ha="right",
+        fontsize=9,
+    )

@@ -14,17 +14,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from mmlib.curves import field, tradeoff
 from mmlib.figure_style import (
     COLOURS,
     DPI,
-    FAINT,
     INK,
     LINES,
     PALETTE,
     WIDTH,
     BookFigure,
     axes_for,
+    draw_level,
     figure_of,
+    require_mapping,
     style,
     style_settings,
     subplots,
@@ -42,6 +44,7 @@ __all__ = [
     "BookFigure",
     "bars_with_seeds",
     "confusion",
+    "field",
     "image_grid",
     "loss_curves",
     "retrieval_gallery",
@@ -50,6 +53,7 @@ __all__ = [
     "style",
     "style_settings",
     "subplots",
+    "tradeoff",
     "use_style",
 ]
 
@@ -73,7 +77,7 @@ def seed_bands(
         ValueError: nothing to draw, values that do not fit `x`, NaN.
     """
     places = np.asarray(x, dtype=float)
-    _require(series, "series")
+    require_mapping(series, "series")
     with style():
         axes = axes_for(ax)
         for index, (label, values) in enumerate(series.items()):
@@ -89,7 +93,7 @@ def seed_bands(
             low, high = runs.min(axis=0), runs.max(axis=0)
             axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
         if chance is not None:
-            _draw_level(axes, chance, "chance")
+            draw_level(axes, chance, "chance")
         if log_x:
             axes.set_xscale("log", base=2)
             axes.set_xticks(places, [f"{place:g}" for place in places], minor=False)
@@ -113,7 +117,7 @@ def bars_with_seeds(
     Raises:
         ValueError: no group, an empty or NaN group, a wrong number of chance levels.
     """
-    _require(groups, "groups")
+    require_mapping(groups, "groups")
     levels = _levels(chance, len(groups))
     with style():
         axes = axes_for(ax, height=1.1 + 0.42 * len(groups))
@@ -156,7 +160,7 @@ def loss_curves(
         ValueError: no curve, a curve whose first value is not finite, lengths that do not fit
             `steps`.
     """
-    _require(curves, "curves")
+    require_mapping(curves, "curves")
     if smooth < 1:
         raise ValueError(f"smooth must be at least 1, got {smooth}")
     with style():
@@ -175,15 +179,10 @@ def loss_curves(
                 )
             _draw_curve(axes, places, values, smooth, label, index)
         for label, level in (floors or {}).items():
-            _draw_level(axes, level, label)
+            draw_level(axes, level, label)
         axes.set(xlabel="step", ylabel=ylabel)
         axes.legend()
         return figure_of(axes)
-
-
-def _require(values: Mapping[str, object], name: str) -> None:
-    if not isinstance(values, Mapping) or not values:
-        raise ValueError(f"{name} must be a mapping from labels to values with at least one entry")
 
 
 def _levels(chance: float | Sequence[float] | None, groups: int) -> np.ndarray | None:
@@ -229,21 +228,6 @@ def _draw_curve(
         axes.annotate(
             text, (places[last], means[last]), xytext=(8, 4), textcoords="offset points", fontsize=9
         )
-
-
-def _draw_level(axes: Axes, level: float, label: str) -> None:
-    """A dashed horizontal line with its name at the right end."""
-    axes.axhline(level, color=FAINT, linestyle=(0, (2, 2)), linewidth=1.2)
-    axes.annotate(
-        label,
-        (1.0, level),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 2),
-        textcoords="offset points",
-        va="bottom",
-        ha="right",
-        fontsize=9,
-    )
 
 
 def _trailing_mean(values: np.ndarray, window: int) -> np.ndarray:

@@ -8,13 +8,13 @@ figure 7) is its counterpart for a transformer: how far a head looks.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mmlib.encoders.base import ImageEncoder
+from mmlib.evaluate import evaluating
 from mmlib.layers import Attention
 
 PROBES = 4  # random pictures: what a ReLU blocks in one it lets through in another
@@ -197,7 +197,7 @@ def _patch_distances(grid: tuple[int, int]) -> Tensor:
 def _centre_gradient(encoder: ImageEncoder, images: Tensor, generator: torch.Generator) -> Tensor:
     """|d (direction . centre cell) / d pixel|, summed over the colours: (B, H, W)."""
     images = images.detach().clone().requires_grad_()
-    with torch.enable_grad(), _eval_mode(encoder):
+    with evaluating(encoder), torch.enable_grad():
         cells = encoder.feature_maps(images)[-1]  # (B, C, h, w)
         centre = cells[..., cells.shape[-2] // 2, cells.shape[-1] // 2]  # (B, C)
         direction = torch.randn(centre.shape, generator=generator).to(centre)
@@ -205,14 +205,3 @@ def _centre_gradient(encoder: ImageEncoder, images: Tensor, generator: torch.Gen
             raise ValueError(f"{type(encoder).__name__}.feature_maps keeps no gradient")
         (gradient,) = torch.autograd.grad((centre * direction).sum(), images)
     return gradient.abs().sum(dim=1)
-
-
-@contextmanager
-def _eval_mode(module: nn.Module) -> Iterator[None]:
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
