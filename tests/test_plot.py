@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from mmlib import plot
@@ -61,6 +62,25 @@ def make_gallery() -> Figure:
     return plot.retrieval_gallery(pictures(), names, scores, truths, score_label="cosine")
 
 
+TRADEOFF: dict[str, list[tuple[float, list[float], str]]] = {
+    "CNN": [(16e6, [60.0, 61.0], "width 64"), (1e6, [40.0, 42.0, 41.0], "width 16")],
+    "ViT, patch 4": [(1.5e6, [30.0, 31.5], "width 32"), (70e6, [66.0], "width 192, depth 6")],
+    "hybrid": [(80e6, [62.0, 67.0], "small + small"), (9e6, [57.0], "")],
+}
+
+
+def make_tradeoff() -> Figure:
+    return plot.tradeoff(TRADEOFF, xlabel="FLOPs", ylabel="accuracy, %", chance=5.0)
+
+
+def make_field() -> Figure:
+    heat = torch.linspace(0, 1, 16).view(4, 4)
+    figure, axes = plot.subplots(1, 2)
+    plot.field(heat, title="alone", ax=axes[0, 0])
+    plot.field(heat, title="over a picture", image=pictures(1)[0], ax=axes[0, 1])
+    return figure
+
+
 MAKERS = [
     make_grid,
     make_heatmap,
@@ -69,6 +89,8 @@ MAKERS = [
     make_bars,
     make_losses,
     make_gallery,
+    make_tradeoff,
+    make_field,
 ]
 
 
@@ -136,6 +158,73 @@ def test_bands_span_the_seeds_and_the_line_is_their_mean() -> None:
     assert axes.lines[0].get_ydata().tolist() == [2.0, 7.0]
     corners = axes.collections[0].get_paths()[0].vertices
     assert {tuple(corner) for corner in corners} >= {(1, 1), (1, 3), (2, 5), (2, 9)}
+
+
+def names_on(axes: Axes) -> list[Annotation]:
+    labels = {label for rows in TRADEOFF.values() for *_, label in rows if label}
+    return [text for text in axes.texts if text.get_text() in labels]
+
+
+def test_a_tradeoff_shows_mean_and_range_in_the_order_of_cost() -> None:
+    axes = make_tradeoff().axes[0]
+    line, caps, bars = axes.containers[0].lines
+    assert line.get_xdata().tolist() == [1e6, 16e6] and line.get_ydata().tolist() == [41, 60.5]
+    assert [segment[:, 1].tolist() for segment in bars[0].get_segments()] == [[40, 42], [60, 61]]
+    marks = {container.lines[0].get_marker() for container in axes.containers}
+    styles = {container.lines[0].get_linestyle() for container in axes.containers}
+    assert len(marks) == len(styles) == 3  # families differ by more than colour
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(TRADEOFF)
+    assert {"10M", "100M"} <= {text.get_text() for text in axes.get_xticklabels()}
+
+
+@pytest.mark.parametrize("panels", [1, 2])
+def test_the_names_of_a_tradeoff_cover_nothing(panels: int) -> None:
+    figure, grid = plot.subplots(1, panels, height=3.6)
+    for axes in grid[0]:
+        plot.tradeoff(TRADEOFF, xlabel="FLOPs", ylabel="accuracy, %", chance=5.0, ax=axes)
+    rendered(figure)
+    for axes in grid[0]:
+        names = names_on(axes)
+        assert len(names) == 5  # an empty label is not drawn
+        boxes = [Text.get_window_extent(text) for text in names]
+        boxes.append(axes.get_legend().get_window_extent())
+        assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+        outer = axes.bbox.padded(4)
+        assert all(outer.contains(*corner) for box in boxes for corner in box.corners())
+        marks = [
+            axes.transData.transform((cost, np.mean(values)))
+            for rows in TRADEOFF.values()
+            for cost, values, _ in rows
+        ]
+        assert not any(box.contains(*mark) for box in boxes for mark in marks)
+
+
+@pytest.mark.parametrize(
+    ("costs", "log_x"), [((1.1, 4.4), True), ((1e3, 2e9), True), ((0, 9), False)]
+)
+def test_a_tradeoff_has_plain_ticks_at_every_scale(costs: tuple[float, float], log_x: bool) -> None:
+    points = {"a": [(cost, [1.0 + cost], f"{cost:g} ms") for cost in costs]}
+    axes = plot.tradeoff(points, log_x=log_x).axes[0]
+    low, high = axes.get_xlim()
+    shown = [
+        tick.get_text() for tick in axes.get_xticklabels() if low <= tick.get_position()[0] <= high
+    ]
+    assert 3 <= len(shown) <= 10
+    assert not any("$" in text or "e+" in text for text in shown)
+
+
+def test_a_field_is_darkest_where_most_is_and_lies_over_the_whole_picture() -> None:
+    alone, over = make_field().axes
+    assert alone.get_images()[0].get_extent() == [0, 4, 4, 0]
+    picture, shade = over.get_images()
+    assert picture.get_extent() == shade.get_extent() == [0, 12, 12, 0]
+    alphas = shade.get_array()[..., 3]
+    assert alphas.argmax() == 15 and alphas.min() == 0 and np.ptp(shade.get_array()[..., 0]) == 0
+    colours = alone.get_images()[0].cmap(np.linspace(0, 1, 9))[:, :3]
+    luminance = colours @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance) < 0).all() and luminance[0] == pytest.approx(1)
+    empty = plot.field(torch.zeros(3, 3)).axes[0].get_images()[0].get_array()
+    assert (empty == 0).all()
 
 
 def test_smoothing_looks_back_only() -> None:
@@ -211,6 +300,16 @@ def test_bad_figures_are_refused_by_name() -> None:
         (lambda: plot.loss_curves({"a": [1.0]}, smooth=0), "smooth must be at least 1"),
         (lambda: plot.retrieval_gallery(good, [["a"]], eye, ["a", "b"]), "2 images need 2 truths"),
         (lambda: plot.retrieval_gallery(good, [["a"], ["b"]], eye, ["a", "b"]), "must be finite"),
+        (lambda: plot.tradeoff({}), "points must be a mapping"),
+        (lambda: plot.tradeoff({"a": []}), "family 'a' has no point"),
+        (lambda: plot.tradeoff({"a": [(1.0, [], "x")]}), "'a', 'x': values must be finite"),
+        (lambda: plot.tradeoff({"a": [(1.0, [math.nan], "x")]}), "'a', 'x': values must be"),
+        (lambda: plot.tradeoff({"a": [(0.0, [1.0], "x")]}), "cost 0.0 must be finite, and above 0"),
+        (lambda: plot.tradeoff({"a": [(math.inf, [1.0], "x")]}, log_x=False), "cost inf must"),
+        (lambda: plot.field(torch.ones(3)), "values must be a matrix"),
+        (lambda: plot.field(-eye), "none negative"),
+        (lambda: plot.field(eye / 0), "finite numbers"),
+        (lambda: plot.field(eye, image=good), r"images must be \(N, 3, H, W\)"),
         (lambda: plot.subplots(0), "rows and columns must be at least 1"),
     ]
     for call, message in cases:
