@@ -49,7 +49,8 @@ class HybridVisualEncoder(ImageEncoder):
             `{"pretrained": True}` into its options.
         hidden_dim: width of the fusion's hidden layer.
         feature_dim: length of the fused feature.
-        dropout: share of hidden values dropped while training, in [0, 1).
+        dropout: share of hidden values dropped while training, in [0, 1). Above 0 it draws from
+            torch's global state, as `nn.Dropout` does: use 0 where a run must repeat bit by bit.
         cnn_options: further arguments of `CNNVisualEncoder`, such as `{"norm": "group"}`.
         vit_options: further arguments of `VisionTransformerEncoder`.
         generator: draws the weights of the branches and of the fusion, one after the other.

@@ -10,7 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlib.encoders import CNNVisualEncoder, ImageEncoder, VisionTransformerEncoder
+from mmlib.encoders import (
+    CNNVisualEncoder,
+    HybridVisualEncoder,
+    ImageEncoder,
+    VisionTransformerEncoder,
+)
 
 
 def images(n: int = 4, height: int = 32, width: int = 32) -> Tensor:
@@ -45,6 +50,8 @@ ENCODERS = {
     "vit small": partial(VisionTransformerEncoder, "small", depth=2),
     "vit mean": partial(VisionTransformerEncoder, pooling="mean", width=32),
     "vit clip": partial(VisionTransformerEncoder, pre_norm=True, patch_bias=False, width=32),
+    "hybrid tiny": HybridVisualEncoder,
+    "hybrid fine": partial(HybridVisualEncoder, vit_options={"patch_size": 2, "width": 32}),
 }
 
 
