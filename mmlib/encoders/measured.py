@@ -179,25 +179,13 @@ def recommend_measured(
     scores = {name: float(np.mean(row)) for name, row in values.items()}
     excluded = {each.name: _misses(each, size, requirements) for each in measurements}
     excluded = {name: reason for name, reason in excluded.items() if reason}
-    ranked = sorted(
-        (each for each in measurements if each.name not in excluded),
-        key=lambda each: (
-            -round(scores[each.name], 9),
-            each.latency_ms,
-            each.parameters,
-            each.flops,
-            each.name,
-        ),
-    )
-    winner, runner_up = ([each.name for each in ranked] + [None, None])[:2]
+    ranked = _rank([each for each in measurements if each.name not in excluded], scores)
+    winner, runner_up = [*ranked, None, None][:2]
     lead = None
     if winner is not None and runner_up is not None:
         lead = paired_difference(values[winner], values[runner_up])
     decisive = winner is not None and (lead is None or rule_difference(lead) == SUPPORTED)
-    under = ", ".join(requirements.robust_to)
-    basis = f"accuracy under {under}" if under else f"accuracy with {size} training pictures"
-    count = seeds[names[0]]
-    basis += f", mean of {count} seeds" if count > 1 else ", one seed"
+    basis = _basis(size, requirements.robust_to, seeds[names[0]])
     return MeasuredRecommendation(
         winner, runner_up, lead, decisive, scores, excluded, basis, measurements
     )
@@ -227,6 +215,23 @@ def _score(each: EncoderMeasurement, size: int, robust_to: Sequence[str]) -> lis
     if len({len(row) for row in rows}) > 1:
         raise ValueError(f"{each.name}: numbers of seeds differ between {list(robust_to)}")
     return [float(np.mean(column)) for column in zip(*rows, strict=True)]
+
+
+def _rank(candidates: Sequence[EncoderMeasurement], scores: Mapping[str, float]) -> list[str]:
+    """Names from the best score on; equal scores by cost, then by name."""
+
+    def key(each: EncoderMeasurement) -> tuple[object, ...]:
+        score = round(scores[each.name], 9)  # means of the same numbers differ by rounding
+        return -score, each.latency_ms, each.parameters, each.flops, each.name
+
+    return [each.name for each in sorted(candidates, key=key)]
+
+
+def _basis(size: int, robust_to: Sequence[str], seeds: int) -> str:
+    """What a score is, in words."""
+    under = ", ".join(robust_to)
+    what = f"accuracy under {under}" if under else f"accuracy with {size} training pictures"
+    return f"{what}, mean of {seeds} seeds" if seeds > 1 else f"{what}, one seed"
 
 
 def _misses(each: EncoderMeasurement, size: int, requirements: Requirements) -> str:
