@@ -20,8 +20,10 @@ from mmlib.layers import Attention
 PROBES = 4  # random pictures: what a ReLU blocks in one it lets through in another
 
 
-def receptive_field(encoder: ImageEncoder, image_size: int, *, seed: int = 0) -> int:
-    """Side in px of the region that can change the centre cell of the last feature map.
+def receptive_field(
+    encoder: ImageEncoder, image_size: int, *, level: int = -1, seed: int = 0
+) -> int:
+    """Side in px of the region that can change the centre cell of a feature map.
 
     Measured: the box around all pixels with a gradient other than 0 in a few random pictures, in
     double precision on a copy of the encoder. It is cut off at the border, so a result equal to
@@ -31,6 +33,7 @@ def receptive_field(encoder: ImageEncoder, image_size: int, *, seed: int = 0) ->
     Args:
         encoder: any image encoder.
         image_size: side of the square pictures in px, one that the encoder accepts.
+        level: which of the encoder's feature maps; -1 is the last, coarsest one.
         seed: draws the pictures.
 
     Raises:
@@ -38,17 +41,22 @@ def receptive_field(encoder: ImageEncoder, image_size: int, *, seed: int = 0) ->
     """
     probe = copy.deepcopy(encoder).cpu().double()
     generator = torch.Generator().manual_seed(seed)
-    shape = PROBES, 3, image_size, image_size
-    images = torch.rand(shape, generator=generator, dtype=torch.float64)
-    reached = _centre_gradient(probe, images, generator).ne(0).any(dim=0)  # (H, W)
+    reached = torch.zeros(image_size, image_size, dtype=torch.bool)
+    for _ in range(PROBES):
+        image = torch.rand(1, 3, image_size, image_size, generator=generator, dtype=torch.float64)
+        reached |= _centre_gradient(probe, image, level, generator)[0] != 0
+        if reached.all():
+            break
     if not reached.any():
         raise ValueError("no pixel changes the centre cell: are the encoder's weights all 0?")
     sides = [places.nonzero() for places in (reached.any(dim=0), reached.any(dim=1))]
     return max(int(places.max() - places.min()) + 1 for places in sides)
 
 
-def effective_receptive_field(encoder: ImageEncoder, images: Tensor, *, seed: int = 0) -> Tensor:
-    """How much each pixel changes the centre cell of the last feature map (Luo et al. 2016).
+def effective_receptive_field(
+    encoder: ImageEncoder, images: Tensor, *, level: int = -1, seed: int = 0
+) -> Tensor:
+    """How much each pixel changes the centre cell of a feature map (Luo et al. 2016).
 
     The size of the gradient, summed over the colours and averaged over the pictures. The gradient
     is that of a random direction through the cell's channels, another one for each picture: the
@@ -57,6 +65,7 @@ def effective_receptive_field(encoder: ImageEncoder, images: Tensor, *, seed: in
     Args:
         encoder: any image encoder; its mode, weights and gradients stay as they are.
         images: (B, 3, H, W) in [0, 1] on the encoder's device.
+        level: which of the encoder's feature maps; -1 is the last, coarsest one.
         seed: draws the directions.
 
     Returns:
@@ -68,7 +77,7 @@ def effective_receptive_field(encoder: ImageEncoder, images: Tensor, *, seed: in
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(images.shape[-2:], dtype=torch.float64)
     for few in images.split(16):
-        total += _centre_gradient(encoder, few, generator).double().sum(dim=0).cpu()
+        total += _centre_gradient(encoder, few, level, generator).double().sum(dim=0).cpu()
     if not total.sum() > 0:  # also false for NaN
         raise ValueError("no pixel changes the centre cell: are the encoder's weights all 0?")
     return (total / total.sum()).float()
@@ -194,11 +203,16 @@ def _patch_distances(grid: tuple[int, int]) -> Tensor:
     return (places[:, None] - places).norm(dim=-1)
 
 
-def _centre_gradient(encoder: ImageEncoder, images: Tensor, generator: torch.Generator) -> Tensor:
+def _centre_gradient(
+    encoder: ImageEncoder, images: Tensor, level: int, generator: torch.Generator
+) -> Tensor:
     """|d (direction . centre cell) / d pixel|, summed over the colours: (B, H, W)."""
     images = images.detach().clone().requires_grad_()
     with evaluating(encoder), torch.enable_grad():
-        cells = encoder.feature_maps(images)[-1]  # (B, C, h, w)
+        maps = encoder.feature_maps(images)
+        if not -len(maps) <= level < len(maps):
+            raise ValueError(f"level={level} is none of the {len(maps)} maps of the encoder")
+        cells = maps[level]  # (B, C, h, w)
         centre = cells[..., cells.shape[-2] // 2, cells.shape[-1] // 2]  # (B, C)
         direction = torch.randn(centre.shape, generator=generator).to(centre)
         if not centre.requires_grad:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmlib.encoders import CNNVisualEncoder, ImageEncoder, VisionTransformerEncoder
+from mmlib.encoders.hybrid import HybridVisualEncoder
 from mmlib.layers import Attention
 from mmlib.receptive import (
     attention_distance,
@@ -86,6 +87,26 @@ def test_receptive_field_of_the_presets(name: str, stages: int, size: int) -> No
     expected = arithmetic((4, 2), *([(3, 2), (3, 1)] * stages))
     assert expected == {"tiny": 40, "small": 88}[name]
     assert receptive_field(cnn(name), size) == expected
+
+
+def test_each_stage_sees_more() -> None:
+    encoder = cnn("small")
+    fields = [receptive_field(encoder, 96, level=level) for level in (0, 1, 2)]
+    assert fields == [arithmetic((4, 2), *([(3, 2), (3, 1)] * (level + 1))) for level in (0, 1, 2)]
+    first, last = (effective_receptive_field(encoder, images(8, 96), level=i) for i in (0, 2))
+    assert spread(first) < spread(last)
+
+
+def test_every_family_has_a_field() -> None:
+    hybrid = HybridVisualEncoder(
+        "tiny", "tiny", vit_options={"width": 32, "depth": 1}, generator=draws()
+    )
+    assert receptive_field(hybrid, 64, level=0) == 64  # the patches are in the fine map
+    assert receptive_field(hybrid, 64) == 40  # the coarse map is the convolutions' alone
+    for level in (0, -1):
+        field = effective_receptive_field(hybrid, images(2, 64), level=level)
+        assert field.sum() == pytest.approx(1, abs=1e-6)
+    assert len(attention_maps(hybrid, images(1))) == 1
 
 
 def test_receptive_field_ends_at_the_border_and_is_all_for_global_layers() -> None:
@@ -243,6 +264,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "range": (lambda: effective_receptive_field(cnn(), images() * 9), "divide bytes by 255"),
     "size": (lambda: receptive_field(vit(), 30), "not a multiple of patch_size=4"),
+    "level": (lambda: receptive_field(cnn(), 32, level=2), "level=2 is none of the 2 maps"),
     "share": (lambda: spread(torch.ones(3, 3), 0.0), "share=0.0 must be above 0"),
     "share 2": (lambda: spread(torch.ones(3, 3), 2.0), "at most 1"),
     "field shape": (lambda: spread(torch.ones(3)), r"\(H, W\).*\(3,\)"),
