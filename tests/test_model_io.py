@@ -12,7 +12,7 @@ from torch import nn
 
 from mmlib import hf
 from mmlib.clip import CLIPModel
-from mmlib.encoders import CNNVisualEncoder, VisionTransformerEncoder
+from mmlib.encoders import CNNVisualEncoder, HybridVisualEncoder, VisionTransformerEncoder
 from mmlib.text import FeatureTable, TextConfig, TextEncoder
 from tests.helpers import random_tokens, small_clip
 
@@ -36,7 +36,28 @@ MODELS = {
     "cnn group grid": lambda: CLIPModel(
         CNNVisualEncoder("tiny", norm="group", pooling="grid", mean=(0, 0, 0)), text_encoder(), 8
     ),
+    "lite0": lambda: CLIPModel(
+        CNNVisualEncoder("efficientnet_lite0", pooling="grid", std=(0.1, 0.2, 0.3)),
+        text_encoder(),
+        8,
+    ),
     "vit": lambda: CLIPModel(VisionTransformerEncoder("tiny", depth=1), text_encoder(), 8),
+    "vit variant": lambda: CLIPModel(
+        VisionTransformerEncoder(width=16, depth=1, position="none", qkv_bias=False, std=(1, 2, 3)),
+        text_encoder(),
+        8,
+    ),
+    "hybrid": lambda: CLIPModel(
+        HybridVisualEncoder(
+            cnn_options={"widths": (16, 24), "mean": (0.1, 0.2, 0.3)},
+            vit_options={"width": 16, "depth": 1, "pooling": "mean"},
+            hidden_dim=20,
+            feature_dim=12,
+            dropout=0.2,
+        ),
+        text_encoder(),
+        8,
+    ),
     "table": lambda: CLIPModel(CNNVisualEncoder("tiny"), FeatureTable(torch.randn(9, 5)), 8),
     "sigmoid": lambda: small_clip(logit_bias=-10.0),
     "clip": clip_architecture,
@@ -70,6 +91,7 @@ def test_round_trip(name: str, format: str, tmp_path: Path) -> None:
     assert not again.training
     assert torch.equal(outputs(again)[0], outputs(model)[0])
     assert again.state_dict().keys() == model.state_dict().keys()
+    assert again.image_encoder.config == model.image_encoder.config
     kind = json.loads((tmp_path / "config.json").read_text())["model_type"]
     assert kind == ("clip" if (name, format) == ("clip", "auto") else "mmlib.clip")
 
@@ -88,6 +110,14 @@ def test_a_folder_name_is_found_before_the_hub(
         (lambda: small_clip(), "CNNVisualEncoder"),
         (lambda: clip_architecture(logit_bias=0.0), "logit_bias"),
         (lambda: CLIPModel(VisionTransformerEncoder("tiny"), text_encoder(39), 8), "pre_norm=True"),
+        (
+            lambda: CLIPModel(VisionTransformerEncoder(position="none"), text_encoder(39), 8),
+            "position='learned'",
+        ),
+        (
+            lambda: CLIPModel(VisionTransformerEncoder(qkv_bias=False), text_encoder(39), 8),
+            "qkv_bias=True",
+        ),
         (
             lambda: CLIPModel(
                 VisionTransformerEncoder("tiny", pre_norm=True, patch_bias=False),
@@ -113,8 +143,12 @@ def test_other_encoders_are_refused_before_writing(tmp_path: Path) -> None:
     class Mine(nn.Linear):
         feature_dim = 2
 
-    with pytest.raises(ValueError, match="a Mine cannot be saved"):
-        CLIPModel(Mine(2, 2), text_encoder(), 8).save_pretrained(tmp_path)
+    class Changed(CNNVisualEncoder):  # the file could not say what is changed
+        pass
+
+    for encoder, name in ((Mine(2, 2), "Mine"), (Changed("tiny"), "Changed")):
+        with pytest.raises(ValueError, match=f"a {name} cannot be saved"):
+            CLIPModel(encoder, text_encoder(), 8).save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -242,6 +276,27 @@ def test_a_hub_name_with_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     again = CLIPModel.from_pretrained("someone/some-clip")
     assert "someone/some-clip" in asked
     torch.testing.assert_close(outputs(again)[0], outputs(model)[0])
+
+
+def test_a_hub_model_of_another_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers would draw the tensors that it does not find, and go on."""
+    clip_architecture().save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    del state["visual_projection.weight"]
+    save_file(state, tmp_path / "model.safetensors", {"format": "pt"})
+    original = transformers.CLIPModel.from_pretrained
+    monkeypatch.setattr(
+        transformers.CLIPModel,
+        "from_pretrained",
+        lambda name, **options: original(tmp_path, **options),
+    )
+    monkeypatch.setattr(
+        transformers.CLIPImageProcessor,
+        "from_pretrained",
+        lambda name: transformers.CLIPImageProcessor(),
+    )
+    with pytest.raises(ValueError, match=r"'a/b' is not a CLIPModel.*visual_projection"):
+        CLIPModel.from_pretrained("a/b")
 
 
 def test_every_tensor_has_a_name_in_transformers() -> None:
