@@ -50,6 +50,7 @@ ENCODERS = {
     "vit small": partial(VisionTransformerEncoder, "small", depth=2),
     "vit mean": partial(VisionTransformerEncoder, pooling="mean", width=32),
     "vit clip": partial(VisionTransformerEncoder, pre_norm=True, patch_bias=False, width=32),
+    "vit bag": partial(VisionTransformerEncoder, position="none", qkv_bias=False, width=32),
     "hybrid tiny": HybridVisualEncoder,
     "hybrid fine": partial(HybridVisualEncoder, vit_options={"patch_size": 2, "width": 32}),
 }
