@@ -56,9 +56,10 @@ class EncoderSpec:
             return VisionTransformerEncoder("tiny", generator=generator, **self.options)
         return HybridVisualEncoder("tiny", "tiny", generator=generator, **self.options)
 
-    def but(self, **options: Any) -> EncoderSpec:
-        """The same encoder with some options changed."""
-        return replace(self, options={**self.options, **options})
+    def but(self, *, learning_rate: float | None = None, **options: Any) -> EncoderSpec:
+        """The same encoder with some options changed, and another learning rate if one is given."""
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        return replace(self, options={**self.options, **options}, learning_rate=rate)
 
 
 @dataclass(frozen=True)

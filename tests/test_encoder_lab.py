@@ -60,7 +60,7 @@ def test_training_learns_and_repeats_bit_for_bit(name: str, data: Labelled) -> N
 
 
 def test_the_cnn_learns_textures(data: Labelled) -> None:
-    model = train_classifier(SPECS["cnn"], data, Budget(60, 32), 0)
+    model = train_classifier(SPECS["cnn"], data, Budget(150, 32), 0)
     assert accuracy(model, data.images, data.labels) > 90
     fresh = texture_pictures(motifs(3, generator()), 96, generator(2), canvas=16, copies=8)
     assert accuracy(model, fresh.images, fresh.labels) > 60
@@ -157,7 +157,9 @@ def test_latencies_take_turns() -> None:
 def test_specs() -> None:
     wider = SPECS["cnn"].but(stem=16)
     assert count_flops(wider.build(), 16) > count_flops(SPECS["cnn"].build(), 16)
-    assert SPECS["cnn"].options == CNN
+    assert SPECS["cnn"].options == CNN and wider.learning_rate == SPECS["cnn"].learning_rate
+    slower = SPECS["cnn"].but(learning_rate=1e-4)
+    assert slower.learning_rate == 1e-4 and slower.options == CNN
     with pytest.raises(ValueError, match="family='mlp'"):
         EncoderSpec("mlp", {}, 1e-3)
     with pytest.raises(ValueError, match="learning_rate=0"):
