@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 
 MEGABYTE = 1024 * 1024
 PACKAGES = ("torch", "numpy", "mmlib", "transformers", "torchvision", "timm", "resvg-py", "emoji")
@@ -115,47 +116,54 @@ def folder_mb(folder: str | os.PathLike[str]) -> float:
 
 @functools.cache
 def benchmark(device: str = "cpu") -> float:
-    """The speed of a device in GFLOP/s on what the chapters do most: products and convolutions.
+    """Pictures a second in training a small network: what most of a chapter's time goes into.
 
-    The best of several short rounds in about one second, so that one busy moment does not count.
-    It is measured once in a process. It compares machines of one kind; it is no absolute figure.
+    The faster quarter of many steps in about two seconds: shared cores have slow moments, and a
+    single best moment is luck. It is measured once in a process. It compares machines of one
+    kind; it is no absolute figure.
     """
-    with torch.no_grad():
-        speed = _measure(device)
+    speed = _measure(device)
     if device.startswith("cuda"):  # the libraries keep a workspace: it is not the chapter's
         torch.cuda.reset_peak_memory_stats()
         _workspace_mb["cuda"] = torch.cuda.memory_allocated() / MEGABYTE
     return speed
 
 
-def _measure(device: str) -> float:
+def _measure(device: str, budget_s: float = 2.0) -> float:
     generator = torch.Generator().manual_seed(0)
-    side = 1024 if device.startswith("cuda") else 384
-    left = torch.rand(side, side, generator=generator).to(device)
-    images = torch.rand(32, 32, 32, 32, generator=generator).to(device)  # (B, C, H, W)
-    kernel = torch.rand(32, 32, 3, 3, generator=generator).to(device)
 
-    def work() -> None:
-        left @ left
-        torch.nn.functional.conv2d(images, kernel, padding=1)
+    def weight(*shape: int) -> torch.Tensor:
+        values = 0.1 * torch.randn(shape, generator=generator)
+        return values.to(device).requires_grad_()
 
-    flops = 2 * side**3 + 2 * images.numel() * 32 * 9
-    return flops / _best_time(work, device) / 1e9
+    images = torch.rand(64, 3, 32, 32, generator=generator).to(device)  # (B, C, H, W)
+    labels = torch.arange(64, device=device) % 32
+    weights = weight(32, 3, 4, 4), weight(64, 32, 3, 3), weight(64, 64, 3, 3), weight(32, 64)
+
+    def step() -> None:
+        x = functional.relu(functional.conv2d(images, weights[0], stride=2, padding=1))
+        x = functional.relu(functional.conv2d(x, weights[1], stride=2, padding=1))
+        x = functional.relu(functional.conv2d(x, weights[2], padding=1))  # (B, 64, 8, 8)
+        logits = functional.linear(x.mean(dim=(2, 3)), weights[3])  # (B, 32)
+        torch.autograd.grad(functional.cross_entropy(logits, labels), weights)
+
+    with torch.enable_grad():
+        return len(images) / _fast_time(step, device, budget_s)
 
 
-def _best_time(work: Callable[[], None], device: str, budget_s: float = 1.0) -> float:
-    """Seconds for one call of ``work``: the best round of ten calls within the budget."""
+def _fast_time(work: Callable[[], None], device: str, budget_s: float) -> float:
+    """Seconds for one call of ``work``: the lower quartile of all calls within the budget."""
     for _ in range(3):
         work()  # warm-up: libraries load, kernels are chosen
-    best, begin = float("inf"), time.perf_counter()
-    while time.perf_counter() - begin < budget_s:
+    times: list[float] = []
+    begin = time.perf_counter()
+    while len(times) < 4 or time.perf_counter() - begin < budget_s:
         _synchronize(device)
         start = time.perf_counter()
-        for _ in range(10):
-            work()
+        work()
         _synchronize(device)
-        best = min(best, (time.perf_counter() - start) / 10)
-    return best
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 4]
 
 
 def _synchronize(device: str) -> None:

@@ -228,7 +228,7 @@ def preflight(chapter: str, tier: str | None = None) -> Preflight:
     """Say what a chapter will take on this machine before any work starts; prints a short table.
 
     The expected time is the one measured when the book was made, at the same tier, scaled by a
-    benchmark of about one second on this machine. It is a guide, not a promise: benchmarks of two
+    benchmark of about two seconds on this machine. It is a guide, not a promise: benchmarks of two
     machines differ by more than one factor.
 
     Args:
