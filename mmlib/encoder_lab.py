@@ -6,8 +6,7 @@ get the same pictures in the same order, the same number of steps, and nearly th
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,11 +22,15 @@ from mmlib.encoders.hybrid import HybridVisualEncoder
 from mmlib.evaluate import evaluating
 from mmlib.layers import check_choice, check_positive
 from mmlib.optim import make_optimizer, set_learning_rate, trainable, warmup_cosine
-from mmlib.progress import Progress
 from mmlib.robustness import robustness
 from mmlib.runtime import derive_seed, make_generator
+from mmlib.sweep import check_same_seeds, train_all
 
-FAMILIES = ("cnn", "vit", "hybrid")
+FAMILIES: dict[str, Callable[..., ImageEncoder]] = {
+    "cnn": partial(CNNVisualEncoder, "tiny"),
+    "vit": partial(VisionTransformerEncoder, "tiny"),
+    "hybrid": partial(HybridVisualEncoder, "tiny", "tiny"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,7 @@ class EncoderSpec:
 
     def build(self, generator: torch.Generator | None = None) -> ImageEncoder:
         """A fresh encoder with weights from `generator`."""
-        if self.family == "cnn":
-            return CNNVisualEncoder("tiny", generator=generator, **self.options)
-        if self.family == "vit":
-            return VisionTransformerEncoder("tiny", generator=generator, **self.options)
-        return HybridVisualEncoder("tiny", "tiny", generator=generator, **self.options)
+        return FAMILIES[self.family](generator=generator, **self.options)
 
     def but(self, *, learning_rate: float | None = None, **options: Any) -> EncoderSpec:
         """The same encoder with some options changed, and another learning rate if one is given."""
@@ -212,7 +211,6 @@ class Study:
 
     seeds: tuple[int, ...]
     models: dict[str, list[Classifier]]
-    seconds: dict[str, float]
 
     def score(self, data: Labelled) -> dict[str, list[float]]:
         """Accuracy in percent on `data`, one value for each seed."""
@@ -223,19 +221,29 @@ class Study:
 
 
 def study(
-    specs: Mapping[str, EncoderSpec], data: Labelled, budget: Budget, seeds: Sequence[int]
+    specs: Mapping[str, EncoderSpec],
+    data: Labelled,
+    budget: Budget,
+    seeds: Sequence[int],
+    *,
+    known: Study | None = None,
+    model_class: type[Classifier] = Classifier,
 ) -> Study:
-    """Train every encoder with every seed on the same pictures; leaves one line of progress."""
-    progress, start = Progress(), time.perf_counter()
-    models: dict[str, list[Classifier]] = {name: [] for name in specs}
-    seconds: dict[str, float] = {}
-    total, done = len(specs) * len(seeds), 0
-    for name, spec in specs.items():
-        begun = time.perf_counter()
-        for seed in seeds:
-            done += 1
-            progress.update(f"run {done}/{total}: {name}, seed {seed}")
-            models[name].append(train_classifier(spec, data, budget, seed))
-        seconds[name] = time.perf_counter() - begun
-    progress.close(f"{total} runs in {time.perf_counter() - start:.0f} s")
-    return Study(tuple(seeds), models, seconds)
+    """Train every encoder with every seed on the same pictures; leaves one line of progress.
+
+    Args:
+        specs: by the name that figures and tables show.
+        data, budget, model_class: see `train_classifier`.
+        seeds: the same for all, so that differences can be taken seed by seed.
+        known: an earlier study with these seeds whose models are taken over (a shared baseline).
+
+    Raises:
+        ValueError: `known` has other seeds, or a run diverges.
+    """
+
+    def train(spec: EncoderSpec, seed: int) -> Classifier:
+        return train_classifier(spec, data, budget, seed, model_class=model_class)
+
+    known = known or Study(tuple(seeds), {})
+    check_same_seeds(known.seeds, seeds)
+    return Study(tuple(seeds), {**known.models, **train_all(train, specs, seeds)})

@@ -12,6 +12,7 @@ from torch import nn
 from mmlib.progress import Progress
 
 R = TypeVar("R")  # a recipe
+T = TypeVar("T")  # what training gives
 
 
 @dataclass
@@ -46,33 +47,45 @@ class Sweep:
         return steps, [[record[key] for record in run.history] for run in runs]
 
 
+def train_all(
+    train: Callable[[R, int], T], recipes: Mapping[str, R], seeds: Sequence[int]
+) -> dict[str, list[T]]:
+    """Train every recipe with every seed; one line is left that says how long it took.
+
+    Args:
+        train: from a recipe and a seed to whatever is kept of the run.
+        recipes: by the name that figures and tables show.
+        seeds: the same for all.
+
+    Returns:
+        For each name one result a seed, in the order of `seeds`.
+    """
+    progress, start = Progress(), time.perf_counter()
+    done: dict[str, list[T]] = {name: [] for name in recipes}
+    jobs = [(name, seed) for name in recipes for seed in seeds]
+    for number, (name, seed) in enumerate(jobs, start=1):
+        progress.update(f"run {number}/{len(jobs)}: {name}, seed {seed}")
+        done[name].append(train(recipes[name], seed))
+    progress.close(f"{len(jobs)} runs in {time.perf_counter() - start:.0f} s")
+    return done
+
+
+def check_same_seeds(known: Sequence[int], seeds: Sequence[int]) -> None:
+    """Raise ValueError unless earlier runs have the seeds that are asked for now."""
+    if tuple(known) != tuple(seeds):
+        raise ValueError(f"the known runs have seeds {tuple(known)}, not {tuple(seeds)}")
+
+
 def run_all(
     train: Callable[[R, int], Run],
     recipes: Mapping[str, R],
     seeds: Sequence[int],
     known: Sweep | None = None,
 ) -> Sweep:
-    """Train every recipe with every seed; one line is left that says how long it took.
+    """`train_all`, with the runs of an earlier sweep (a shared baseline) in front.
 
-    Args:
-        train: from a recipe and a seed to a finished run.
-        recipes: by the name that figures and tables show.
-        seeds: the same for all.
-        known: an earlier sweep with these seeds whose runs are taken over (a shared baseline).
-
-    Raises:
-        ValueError: `known` has other seeds.
+    Raises ValueError when `known` has other seeds.
     """
-    if known is not None and known.seeds != tuple(seeds):
-        raise ValueError(f"the known runs have seeds {known.seeds}, not {tuple(seeds)}")
-    progress, start = Progress(), time.perf_counter()
-    runs: dict[str, list[Run]] = dict(known.runs) if known is not None else {}
-    done, total = 0, len(recipes) * len(seeds)
-    for name, recipe in recipes.items():
-        runs[name] = []
-        for seed in seeds:
-            progress.update(f"run {done + 1}/{total}: {name}, seed {seed}")
-            runs[name].append(train(recipe, seed))
-            done += 1
-    progress.close(f"{total} runs in {time.perf_counter() - start:.0f} s")
-    return Sweep(tuple(seeds), runs)
+    known = known or Sweep(tuple(seeds), {})
+    check_same_seeds(known.seeds, seeds)
+    return Sweep(tuple(seeds), {**known.runs, **train_all(train, recipes, seeds)})

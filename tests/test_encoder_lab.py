@@ -124,6 +124,25 @@ def test_a_study_is_ordered_by_name_and_seed(data: Labelled, capsys) -> None:
     assert "4 runs in" in capsys.readouterr().out
 
 
+def test_a_study_takes_known_models_over(data: Labelled) -> None:
+    budget = Budget(2, 32)
+    base = study({"a": SPECS["cnn"]}, data, budget, (4, 5))
+    both = study({"b": SPECS["vit"]}, data, budget, (4, 5), known=base)
+    assert list(both.models) == ["a", "b"] and list(base.models) == ["a"]
+    assert all(one is two for one, two in zip(both.models["a"], base.models["a"], strict=True))
+    with pytest.raises(ValueError, match=r"known runs have seeds \(4, 5\), not \(4,\)"):
+        study({"b": SPECS["vit"]}, data, budget, (4,), known=base)
+
+
+def test_a_study_can_train_a_broken_variant(data: Labelled) -> None:
+    class Halved(Classifier):
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images) / 2
+
+    models = study({"a": SPECS["cnn"]}, data, Budget(1, 32), (0,), model_class=Halved).models
+    assert [type(model) for model in models["a"]] == [Halved]
+
+
 def test_cosine_and_corruption(data: Labelled) -> None:
     model = train_classifier(SPECS["cnn"], data, Budget(40, 32), 0)
     assert feature_cosine(model, data.images, data.images) == pytest.approx(1, abs=1e-5)

@@ -5,12 +5,29 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from mmlib.sweep import Run, Sweep, run_all
+from mmlib.sweep import Run, Sweep, run_all, train_all
 
 
 def train(recipe: float, seed: int) -> Run:
     history = [{"step": float(step), "loss": recipe / step} for step in (1, 2)]
     return Run(nn.Identity(), history, {"top": recipe + seed, "other": 0.0}, 0.1)
+
+
+def test_whatever_training_gives_is_listed_by_name_in_the_order_of_seeds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls: list[tuple[str, int]] = []
+
+    def pair(recipe: str, seed: int) -> str:
+        calls.append((recipe, seed))
+        return recipe * seed
+
+    assert train_all(pair, {"one": "a", "two": "b"}, (3, 1)) == {
+        "one": ["aaa", "a"],
+        "two": ["bbb", "b"],
+    }
+    assert calls == [("a", 3), ("a", 1), ("b", 3), ("b", 1)]
+    assert capsys.readouterr().out == "4 runs in 0 s\n"
 
 
 def test_runs_are_kept_by_recipe_and_seed() -> None:
