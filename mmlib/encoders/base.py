@@ -19,7 +19,10 @@ RANGE_TOLERANCE = 1e-3  # resizing and colour arithmetic may leave [0, 1] by a r
 
 
 class EncoderConfig(Protocol):
-    """What every encoder's config says: its normalisation constants and its feature's length."""
+    """What every encoder's config says: its normalisation constants and its feature's length.
+
+    The config checks them itself, the constants with `check_constants`.
+    """
 
     @property
     def mean(self) -> Constants: ...  # noqa: D102
@@ -162,7 +165,6 @@ class ImageEncoder(nn.Module):
         """
         super().__init__()
         if config is not None:
-            check_constants(config.mean, config.std)
             self.config = config
             self.feature_dim = config.feature_dim
         mean, std = (config.mean, config.std) if config else ((0.0,) * 3, (1.0,) * 3)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmlib import weights
-from mmlib.encoders.base import ImageEncoder, replace_options, resolve_config
+from mmlib.encoders.base import ImageEncoder, check_constants, replace_options, resolve_config
 from mmlib.hf_vit import vit_options, vit_state
 from mmlib.layers import (
     ACTIVATIONS,
@@ -57,6 +57,7 @@ class ViTConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_positive(image_size=self.image_size, patch_size=self.patch_size, width=self.width)
         check_positive(depth=self.depth, heads=self.heads, mlp_ratio=self.mlp_ratio, eps=self.eps)
+        check_constants(self.mean, self.std)
         check_choice("pooling", self.pooling, POOLINGS)
         check_choice("position", self.position, POSITIONS)
         check_choice("activation", self.activation, ACTIVATIONS)

@@ -111,6 +111,8 @@ def test_patch_size_must_divide_the_image() -> None:
         ({"activation": "relu"}, "activation='relu'"),
         ({"position": "sine"}, "position='sine'.*'learned', 'none'"),
         ({"eps": 0.0}, "eps=0.0"),
+        ({"mean": (0.5, 0.5)}, "three numbers"),
+        ({"std": (0.5, 0.5, 0.0)}, "std above 0"),
     ],
 )
 def test_bad_config(options: dict, message: str) -> None:
