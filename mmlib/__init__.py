@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmlib.clip import CLIPModel
     from mmlib.encoders import (
+        ChannelAttention,
         CNNVisualEncoder,
+        FeaturePyramidNetwork,
         HybridVisualEncoder,
+        MultiScaleAttention,
+        MultiScaleVisualEncoder,
+        ScaleAttention,
+        SpatialAttention,
         VisionTransformerEncoder,
         VisualEncoderComparison,
     )
@@ -23,7 +29,13 @@ __all__ = [
     "CLIPModel",
     "CLIPTraining",
     "CNNVisualEncoder",
+    "ChannelAttention",
+    "FeaturePyramidNetwork",
     "HybridVisualEncoder",
+    "MultiScaleAttention",
+    "MultiScaleVisualEncoder",
+    "ScaleAttention",
+    "SpatialAttention",
     "VisionTransformerEncoder",
     "VisualEncoderComparison",
 ]
@@ -33,7 +45,13 @@ _HOMES = {
     "CLIPModel": "mmlib.clip",
     "CLIPTraining": "mmlib.train",
     "CNNVisualEncoder": "mmlib.encoders",
+    "ChannelAttention": "mmlib.encoders",
+    "FeaturePyramidNetwork": "mmlib.encoders",
     "HybridVisualEncoder": "mmlib.encoders",
+    "MultiScaleAttention": "mmlib.encoders",
+    "MultiScaleVisualEncoder": "mmlib.encoders",
+    "ScaleAttention": "mmlib.encoders",
+    "SpatialAttention": "mmlib.encoders",
     "VisionTransformerEncoder": "mmlib.encoders",
     "VisualEncoderComparison": "mmlib.encoders",
 }

@@ -15,8 +15,12 @@ from torch import nn
 
 from mmlib import hf, weights
 from mmlib.clip import CLIPModel
-from mmlib.encoders import CNNVisualEncoder, VisionTransformerEncoder
-from mmlib.encoders.hybrid import HybridVisualEncoder
+from mmlib.encoders import (
+    CNNVisualEncoder,
+    HybridVisualEncoder,
+    MultiScaleVisualEncoder,
+    VisionTransformerEncoder,
+)
 from mmlib.files import atomic_write
 from mmlib.layers import check_choice
 from mmlib.text import FeatureTable, TextConfig, TextEncoder
@@ -42,6 +46,7 @@ ENCODERS: dict[str, dict[type[nn.Module], Recipe]] = {
     "image_encoder": {
         CNNVisualEncoder: _by_fields(CNNVisualEncoder),
         HybridVisualEncoder: _by_fields(HybridVisualEncoder),
+        MultiScaleVisualEncoder: _by_fields(MultiScaleVisualEncoder),
         VisionTransformerEncoder: _by_fields(VisionTransformerEncoder),
     },
     "text_encoder": {

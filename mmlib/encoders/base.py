@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -199,3 +199,27 @@ class ImageEncoder(nn.Module):
         finally:
             for module, mode in modes.items():
                 module.training = mode
+
+
+def named_or_ready(
+    kind: Callable[..., ImageEncoder],
+    model: str | ImageEncoder,
+    pretrained: bool,
+    options: Mapping[str, Any],
+    generator: torch.Generator | None,
+) -> ImageEncoder:
+    """A ready encoder as it is, or a new one of `kind` by name.
+
+    Raises TypeError for neither, ValueError for options or `pretrained` with a ready encoder.
+    """
+    if isinstance(model, str):
+        arguments = {"model_name": model, "pretrained": pretrained, **options}
+        return kind(generator=generator, **arguments)
+    if not isinstance(model, ImageEncoder):
+        raise TypeError(f"give a model name or an ImageEncoder, got {type(model).__name__}")
+    if options or pretrained:
+        raise ValueError(
+            f"a ready {type(model).__name__} takes neither options nor pretrained=True: give "
+            "them to its own constructor"
+        )
+    return model

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmlib.encoders.base import ImageEncoder
+from mmlib.encoders.base import ImageEncoder, named_or_ready
 from mmlib.encoders.cnn import CNNVisualEncoder
 from mmlib.encoders.vit import VisionTransformerEncoder
 from mmlib.layers import check_choice, check_positive
@@ -78,10 +78,10 @@ class HybridVisualEncoder(ImageEncoder):
         self._sizes = HybridConfig(hidden_dim, feature_dim, dropout)  # checks them
         self.frozen: set[str] = set()
         self.feature_dim = feature_dim
-        self.cnn_encoder = _branch(
+        self.cnn_encoder = named_or_ready(
             CNNVisualEncoder, cnn_model, pretrained, cnn_options or {}, generator
         )
-        self.vit_encoder = _branch(
+        self.vit_encoder = named_or_ready(
             VisionTransformerEncoder, vit_model, pretrained, vit_options or {}, generator
         )
         if self.cnn_encoder is self.vit_encoder:
@@ -168,26 +168,3 @@ class HybridVisualEncoder(ImageEncoder):
                 by_size.setdefault(tuple(feature_map.shape[-2:]), []).append(feature_map)
         sizes = sorted(by_size, key=lambda size: size[0] * size[1], reverse=True)
         return [torch.cat(by_size[size], dim=1) for size in sizes]
-
-
-def _branch(
-    kind: Callable[..., ImageEncoder],
-    model: str | ImageEncoder,
-    pretrained: bool,
-    options: Mapping[str, Any],
-    generator: torch.Generator | None,
-) -> ImageEncoder:
-    """A ready encoder as it is, or a new one of `kind` by name."""
-    if isinstance(model, str):
-        arguments = {"model_name": model, "pretrained": pretrained, **options}
-        return kind(generator=generator, **arguments)
-    if not isinstance(model, ImageEncoder):
-        raise TypeError(
-            f"a branch must be a model name or an ImageEncoder, got {type(model).__name__}"
-        )
-    if options or pretrained:
-        raise ValueError(
-            f"a ready {type(model).__name__} takes neither options nor pretrained=True: give "
-            "them to its own constructor"
-        )
-    return model

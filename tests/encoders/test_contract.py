@@ -14,6 +14,7 @@ from mmlib.encoders import (
     CNNVisualEncoder,
     HybridVisualEncoder,
     ImageEncoder,
+    MultiScaleVisualEncoder,
     VisionTransformerEncoder,
 )
 
@@ -38,6 +39,10 @@ def settled_efficientnet(**options: Any) -> CNNVisualEncoder:
     return encoder
 
 
+def multi(base_encoder: str, **options: Any) -> MultiScaleVisualEncoder:
+    return MultiScaleVisualEncoder(base_encoder, width=32, feature_dim=24, reduction=4, **options)
+
+
 ENCODERS = {
     "cnn tiny": partial(CNNVisualEncoder, "tiny"),
     "cnn small": partial(CNNVisualEncoder, "small"),
@@ -53,6 +58,12 @@ ENCODERS = {
     "vit bag": partial(VisionTransformerEncoder, position="none", qkv_bias=False, width=32),
     "hybrid tiny": HybridVisualEncoder,
     "hybrid fine": partial(HybridVisualEncoder, vit_options={"patch_size": 2, "width": 32}),
+    "multi tiny": partial(multi, "tiny"),
+    "multi concat": partial(multi, "small", fusion="concat"),
+    "multi learned": partial(multi, "small", fusion="learned", attention=()),
+    "multi bottom-up": partial(multi, "small", fusion="sum", top_down=False, attention=["scale"]),
+    "multi single": partial(multi, "small", levels=(-1,), attention=("channel", "spatial")),
+    "multi lite0": partial(multi, "efficientnet_lite0", levels=(0, 2, 3)),
 }
 
 
