@@ -12,6 +12,7 @@ from typing import Any
 
 import mmlib
 from mmlib.course.book import cell_source, run_card
+from mmlib.course.imports import reachable
 
 FRESH = "fresh"
 NOT_EXECUTED = "not executed"
@@ -32,31 +33,40 @@ def hash_code_cells(notebook: Mapping[str, Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def hash_package(folder: Path | None = None) -> str:
-    """A hash of mmlib's sources, without ``mmlib.course``, which no chapter computes with."""
+def hash_package(notebook: Mapping[str, Any], folder: Path | None = None) -> str:
+    """A hash of those modules of mmlib that a notebook's code cells can reach.
+
+    See `mmlib.course.imports` for what counts. The package's own ``__init__.py`` does not: it
+    holds the version and where public names live, and those names are followed. So a new name, or
+    a module that only other chapters use, leaves a chapter's outputs as fresh as they were.
+
+    Args:
+        notebook: with the code cells.
+        folder: of the package, if it is another one than the installed mmlib.
+    """
     folder = folder or Path(mmlib.__file__).parent
+    cells = [cell_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
-        name = path.relative_to(folder).as_posix()
-        if name == "__main__.py" or name.startswith("course/"):
-            continue
-        digest.update(name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    for module, text in reachable(cells, folder).items():
+        if module != folder.name:
+            digest.update(f"{module}\0{text}\0".encode())
     return digest.hexdigest()[:16]
 
 
 def freshness(notebook: Mapping[str, Any]) -> str:
-    """How a chapter's stored outputs stand to its code cells and to the package.
+    """How a chapter's stored outputs stand to its code cells and to the modules they use.
 
     Returns:
         ``"not executed"`` (no run card), ``"outputs do not match the code"`` (code cells were
-        changed since), ``"older than the code"`` (mmlib was changed since) or ``"fresh"``.
+        changed since), ``"older than the code"`` (a module of mmlib that they can reach was changed
+        since) or ``"fresh"``.
     """
     card = run_card(notebook)
     if card is None:
         return NOT_EXECUTED
     if card.get("code_hash") != hash_code_cells(notebook):
         return OTHER_CODE
-    return FRESH if card.get("package_hash") == hash_package() else OLDER
+    return FRESH if card.get("package_hash") == hash_package(notebook) else OLDER
 
 
 def commit_of(root: Path) -> tuple[str | None, bool]:
@@ -123,5 +133,5 @@ def build_run_card(
         "commit": commit,
         "dirty": dirty,
         "code_hash": hash_code_cells(notebook),
-        "package_hash": hash_package(),
+        "package_hash": hash_package(notebook),
     }

@@ -92,7 +92,7 @@ def run_card(notebook: nbformat.NotebookNode) -> dict[str, Any]:
         "commit": "0123456789abcdef",
         "dirty": False,
         "code_hash": hash_code_cells(notebook),
-        "package_hash": hash_package(),
+        "package_hash": hash_package(notebook),
     }
 
 

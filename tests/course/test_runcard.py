@@ -40,17 +40,23 @@ def test_every_change_of_code_counts() -> None:
     assert len({hash_code_cells(variant) for variant in variants}) == len(variants)
 
 
-def test_the_packages_hash_leaves_out_what_no_chapter_computes_with(tmp_path: Path) -> None:
-    (tmp_path / "course").mkdir()
-    (tmp_path / "a.py").write_bytes(b"x = 1\n")
-    first = hash_package(tmp_path)
-    (tmp_path / "course" / "execute.py").write_text("y")
-    (tmp_path / "__main__.py").write_text("z")
-    (tmp_path / "a.py").write_bytes(b"x = 1\r\n")  # a checkout on Windows
-    assert hash_package(tmp_path) == first
-    (tmp_path / "a.py").write_text("x = 2\n")
-    assert hash_package(tmp_path) != first
-    assert hash_package() == hash_package()
+def test_the_packages_hash_is_that_of_the_modules_in_use(tmp_path: Path) -> None:
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    for name, text in (("__init__", "__version__ = '1'"), ("a", "x = 1"), ("b", "y = 1")):
+        (folder / f"{name}.py").write_bytes(f"{text}\n".encode())
+    book = notebook(cell("from pack import a\nprint(a.x)"))
+    first = hash_package(book, folder)
+    (folder / "b.py").write_text("y = 2\n")
+    (folder / "__init__.py").write_text("__version__ = '2'\n")
+    (folder / "a.py").write_bytes(b"x = 1\r\n")  # a checkout on Windows
+    assert hash_package(book, folder) == first
+    both = notebook(cell("from pack import a, b"))
+    assert hash_package(both, folder) != first
+    (folder / "a.py").write_text("x = 2\n")
+    assert hash_package(book, folder) != first
+    only_text = notebook(cell("from pack import a", "markdown"))
+    assert hash_package(only_text, folder) == hash_package(notebook(), folder)
 
 
 def test_freshness() -> None:
