@@ -10,14 +10,15 @@ import torch
 
 from mmlib import check
 
-from . import test_ex02, test_ex04
+from . import test_ex02, test_ex03, test_ex04
 
 Answer = Callable[..., Any]
-CHAPTERS = (test_ex02, test_ex04)
+CHAPTERS = (test_ex02, test_ex03, test_ex04)
 SOLUTIONS: dict[str, Answer] = {k: a for module in CHAPTERS for k, a in module.SOLUTIONS.items()}
 ALTERNATIVES = [row for module in CHAPTERS for row in module.ALTERNATIVES]
 WRONG = [row for module in CHAPTERS for row in module.WRONG]
 HINTS = [row for module in CHAPTERS for row in module.HINTS]
+CRASHES = [answer for module in CHAPTERS for answer in module.CRASHES]
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
@@ -52,7 +53,7 @@ def test_refuses_a_plausible_mistake(
 ) -> None:
     with pytest.raises(check.CheckFailed) as caught:
         getattr(check, name)(answer)
-    assert ("your code raised" in str(caught.value)) == (answer in test_ex04.CRASHES)
+    assert ("your code raised" in str(caught.value)) == (answer in CRASHES)
     assert "passed" not in capsys.readouterr().out
 
 
