@@ -19,6 +19,7 @@ from mmlib.cost import latency
 from mmlib.data.pictures import Labelled
 from mmlib.encoders import CNNVisualEncoder, ImageEncoder, VisionTransformerEncoder
 from mmlib.encoders.hybrid import HybridVisualEncoder
+from mmlib.encoders.multiscale import MultiScaleVisualEncoder
 from mmlib.evaluate import evaluating
 from mmlib.layers import check_choice, check_positive
 from mmlib.optim import make_optimizer, set_learning_rate, trainable, warmup_cosine
@@ -30,6 +31,7 @@ FAMILIES: dict[str, Callable[..., ImageEncoder]] = {
     "cnn": partial(CNNVisualEncoder, "tiny"),
     "vit": partial(VisionTransformerEncoder, "tiny"),
     "hybrid": partial(HybridVisualEncoder, "tiny", "tiny"),
+    "multiscale": partial(MultiScaleVisualEncoder, base_encoder="tiny"),
 }
 
 
@@ -38,8 +40,8 @@ class EncoderSpec:
     """An encoder by family and options; see the classes for what the options mean.
 
     Attributes:
-        family: "cnn", "vit" or "hybrid".
-        options: replace fields of the preset "tiny" (of the hybrid: its arguments).
+        family: "cnn", "vit", "hybrid" or "multiscale".
+        options: replace fields of the preset "tiny" (of the last two: their arguments).
         learning_rate: at the top of the schedule; families differ in what they stand.
     """
 

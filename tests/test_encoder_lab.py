@@ -34,6 +34,9 @@ SPECS = {
         },
         4e-3,
     ),
+    "multiscale": EncoderSpec(
+        "multiscale", {"width": 16, "feature_dim": 8, "base_options": CNN}, 4e-3
+    ),
 }  # fmt: skip
 
 
@@ -179,7 +182,9 @@ def test_specs() -> None:
     assert SPECS["cnn"].options == CNN and wider.learning_rate == SPECS["cnn"].learning_rate
     slower = SPECS["cnn"].but(learning_rate=1e-4)
     assert slower.learning_rate == 1e-4 and slower.options == CNN
-    with pytest.raises(ValueError, match="family='mlp'"):
+    other = SPECS["multiscale"].but(base_encoder="small", base_options={}).build()
+    assert len(other.feature_maps(torch.zeros(1, 3, 32, 32))) == 3  # a base of three stages
+    with pytest.raises(ValueError, match="family='mlp'.*'multiscale'"):
         EncoderSpec("mlp", {}, 1e-3)
     with pytest.raises(ValueError, match="learning_rate=0"):
         EncoderSpec("cnn", {}, 0)
