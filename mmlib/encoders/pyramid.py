@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ class FeaturePyramidNetwork(nn.Module):
         if not in_channels_list:
             raise ValueError("in_channels_list is empty: give the channels of one map or more")
         check_positive(out_channels=out_channels, in_channels=min(in_channels_list))
-        self.top_down = top_down
+        self.in_channels, self.top_down = tuple(in_channels_list), top_down
         self.lateral = nn.ModuleList(
             nn.Conv2d(channels, out_channels, 1) for channels in in_channels_list
         )
@@ -57,40 +58,18 @@ class FeaturePyramidNetwork(nn.Module):
         """Levels [(B, out_channels, h_i, w_i), ...] of maps in a list, or in a dict by name.
 
         The maps of a dict count in the order in which they stand there.
-        Raises ValueError for a wrong number of maps, of channels, or maps not fine to coarse;
-        TypeError for anything else than a list or dict of maps.
+        Raises what `check_maps` raises, and TypeError for something else than a list or a dict.
         """
-        maps = self._checked(features)
+        if isinstance(features, Tensor):
+            raise TypeError("features must be a list or a dict of maps, got one tensor")
+        maps = list(features.values() if isinstance(features, Mapping) else features)
+        check_maps(maps, self.in_channels)
         inner = [lateral(m) for lateral, m in zip(self.lateral, maps, strict=True)]
         if self.top_down:
             for i in range(len(inner) - 2, -1, -1):
                 size = inner[i].shape[-2:]
                 inner[i] = inner[i] + F.interpolate(inner[i + 1], size=size, mode="nearest")
         return [smooth(m) for smooth, m in zip(self.smooth, inner, strict=True)]
-
-    def _checked(self, features: Sequence[Tensor] | Mapping[str, Tensor]) -> list[Tensor]:
-        if isinstance(features, Tensor):
-            raise TypeError("features must be a list or a dict of maps, got one tensor")
-        maps = list(features.values() if isinstance(features, Mapping) else features)
-        expected = [layer.in_channels for layer in self.lateral]
-        shapes = [tuple(m.shape) for m in maps]
-        if len(maps) != len(expected) or any(m.ndim != 4 for m in maps):
-            raise ValueError(
-                f"the pyramid needs {len(expected)} maps (B, C, h, w) with {expected} channels, "
-                f"fine to coarse, got {len(maps)} of shapes {shapes}"
-            )
-        for fine, coarse in zip(shapes, shapes[1:], strict=False):
-            if fine[2] < coarse[2] or fine[3] < coarse[3]:
-                raise ValueError(
-                    f"maps must go from fine to coarse, got the shapes {shapes}: put the largest "
-                    "map first (in a dict too: its order counts, not its names)"
-                )
-        if [shape[1] for shape in shapes] != expected:
-            raise ValueError(
-                f"maps have {[shape[1] for shape in shapes]} channels, the pyramid was made for "
-                f"{expected}, fine to coarse"
-            )
-        return maps
 
 
 class LevelFusion(nn.Module):
@@ -130,7 +109,12 @@ class LevelFusion(nn.Module):
         return torch.full((self.levels,), 1.0 if self.kind == "sum" else 1 / self.levels)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """Levels [(B, C, h_i, w_i), ...], finest first -> (B, C, h_0, w_0)."""
+        """Levels [(B, C, h_i, w_i), ...], finest first -> (B, C, h_0, w_0).
+
+        Raises ValueError for another number of levels.
+        """
+        if len(levels) != self.levels:
+            raise ValueError(f"the fusion was made for {self.levels} levels, got {len(levels)}")
         maps = [enlarge(level, levels[0].shape[-2:]) for level in levels]
         if self.kind == "concat":
             return self.mix(torch.cat(maps, dim=1))  # (B, L * C, h, w) -> (B, C, h, w)
@@ -138,6 +122,35 @@ class LevelFusion(nn.Module):
             return weighted_sum(self.weights, maps)
         total = sum(maps[1:], start=maps[0])
         return total / self.levels if self.kind == "mean" else total
+
+
+def check_maps(maps: Sequence[Tensor], channels: Sequence[int]) -> None:
+    """Raise unless `maps` are (B, C_i, h_i, w_i) with these channels, fine to coarse.
+
+    Raises TypeError for something else than tensors; ValueError for a wrong number of maps,
+    dimensions or channels, for unequal B, and for a map that is larger than the one before it.
+    """
+    for m in maps:
+        if not isinstance(m, Tensor):
+            raise TypeError(f"a map must be a torch.Tensor, got {type(m).__name__}")
+    shapes = [tuple(m.shape) for m in maps]
+    if len(maps) != len(channels) or any(m.ndim != 4 for m in maps):
+        raise ValueError(
+            f"the pyramid needs {len(channels)} maps (B, C, h, w) with {list(channels)} channels, "
+            f"fine to coarse, got {len(maps)} of shapes {shapes}"
+        )
+    if any(b[2] > a[2] or b[3] > a[3] for a, b in pairwise(shapes)):
+        raise ValueError(
+            f"maps must go from fine to coarse, got the shapes {shapes}: put the largest map "
+            "first (in a dict too: its order counts, not its names)"
+        )
+    if len({shape[0] for shape in shapes}) != 1:
+        raise ValueError(f"maps are of different numbers of pictures: {shapes}")
+    if [shape[1] for shape in shapes] != list(channels):
+        raise ValueError(
+            f"maps have {[shape[1] for shape in shapes]} channels, the pyramid was made for "
+            f"{list(channels)}, fine to coarse"
+        )
 
 
 def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
