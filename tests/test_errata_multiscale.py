@@ -219,6 +219,9 @@ def test_a_channel_gate_keeps_a_hidden_unit() -> None:
     (x,) = maps_of([8], sides=[6])
     values = ChannelAttention(8, reduction=1, generator=generator()).gate(x)
     assert values.std() > 0.1 and not torch.equal(values[0], values[1])
+    gates = [ChannelAttention(8, generator=generator(seed)).gate(x) for seed in range(50)]
+    silent = sum(bool((gate == 0.5).all()) for gate in gates)
+    assert 10 <= silent <= 30  # the page: 4 in 10
 
 
 def test_an_even_kernel_is_refused() -> None:
