@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import test_ex02, test_ex04
+from ..checks import test_ex02, test_ex03, test_ex04
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,19 @@ CHAPTER_2 = Anatomy(
     ),
     claim_count=9,
     solutions=test_ex02.SOLUTIONS,
+)  # fmt: skip
+
+CHAPTER_3 = Anatomy(
+    number=3,
+    stem="03_multi_scale",
+    parts=(
+        "# 3. Multi-scale encoders", "## A result first", "## What each level sees",
+        "## The pyramid", "## One level or several? (C3.1)", "## The way down (C3.2)",
+        "## Three attentions (C3.3)", "## Which scale matters? (C3.4)",
+        "## How to fuse (C3.5)", "## A search", *LAST_PARTS,
+    ),
+    claim_count=5,
+    solutions=test_ex03.SOLUTIONS,
 )  # fmt: skip
 
 CHAPTER_4 = Anatomy(
