@@ -9,7 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmlib.encoders import CNNVisualEncoder, ImageEncoder, VisionTransformerEncoder
+from mmlib.encoders import (
+    CNNVisualEncoder,
+    ImageEncoder,
+    MultiScaleVisualEncoder,
+    VisionTransformerEncoder,
+)
 
 ENCODERS = {
     "cnn tiny": (partial(CNNVisualEncoder, "tiny"), 40),
@@ -19,6 +24,8 @@ ENCODERS = {
     "lite0": (partial(CNNVisualEncoder, "efficientnet_lite0", pretrained=True), 40),
     "vit tiny": (partial(VisionTransformerEncoder, "tiny", patch_size=8), 40),
     "vit mean": (partial(VisionTransformerEncoder, "tiny", patch_size=8, pooling="mean"), 40),
+    "multi tiny": (partial(MultiScaleVisualEncoder, "tiny", width=32), 80),
+    "multi bare": (partial(MultiScaleVisualEncoder, "tiny", width=32, attention=()), 60),
 }
 PICTURES = 32
 
