@@ -43,6 +43,29 @@ class SizedPictures(Labelled):
             raise ValueError(f"no object has a side of {side} px; there are {self.sides}")
         return Labelled(self.images[rows], self.labels[rows], self.classes)
 
+    def enlarged(self, side: int, to: int) -> Labelled:
+        """The pictures whose object has this side, cut and enlarged until it has `to` pixels.
+
+        The window goes around the object, and is moved where it would leave the picture. Cubic
+        interpolation adds no detail: what was lost in drawing the object small stays lost.
+        Raises ValueError when no object has this side, or `to` is smaller than it.
+        """
+        part = self.of_side(side)
+        if to < side:
+            raise ValueError(f"to={to} must be {side} or more: this only enlarges")
+        canvas = self.images.shape[-1]
+        window = round(canvas * side / to)
+        corner = self.boxes[self.boxes[:, 2] == side, :2] + side // 2 - window // 2  # (n, 2)
+        corner = corner.clamp(0, canvas - window)
+        cell = torch.arange(window, device=corner.device)
+        rows, columns = corner[:, :1] + cell, corner[:, 1:] + cell  # (n, window) each
+        which = torch.arange(len(part), device=corner.device)
+        cut = part.images.permute(0, 2, 3, 1)[
+            which[:, None, None], rows[:, :, None], columns[:, None, :]
+        ]  # (n, window, window, 3)
+        large = F.interpolate(cut.permute(0, 3, 1, 2).float(), (canvas, canvas), mode="bicubic")
+        return Labelled(large.clamp(0, 255).round().to(torch.uint8), part.labels, part.classes)
+
 
 def sized_pictures(
     icons: Icons,
