@@ -77,6 +77,7 @@ BASES = {
     "vit": (VisionTransformerEncoder("tiny", width=32), 1),
     "odd patches": (VisionTransformerEncoder("tiny", width=32, patch_size=6, image_size=30), 1),
     "hybrid": (HybridVisualEncoder(), 2),
+    "down to 1 x 1": (CNNVisualEncoder("tiny", widths=(8,) * 7, depths=(1,) * 7), 7),
     "multi": (MultiScaleVisualEncoder("small", width=8), 3),
 }
 
@@ -110,6 +111,15 @@ def test_the_feature_is_pyramid_fusion_attention_mean_and_projection() -> None:
     torch.testing.assert_close(model.fused_map(batch), fused)
     torch.testing.assert_close(model(batch), model.projection(fused.mean(dim=(2, 3))))
     torch.testing.assert_close(model.forward_maps(model.base.feature_maps(batch)), model(batch))
+
+
+def test_sizes_reach_the_parts() -> None:
+    model = multi(width=24, reduction=3, kernel_sizes=(1, 9))
+    assert model.attention.channel.fc1.out_channels == 8
+    assert [conv.kernel_size for conv in model.attention.scale.scales] == [(1, 1), (9, 9)]
+    assert model.fpn.smooth[0].out_channels == model.projection.in_features == 24
+    for conv in (*model.fpn.smooth, *model.attention.scale.scales):
+        assert conv.weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_base_normalises_once() -> None:
@@ -249,6 +259,11 @@ def test_the_config_rebuilds_the_encoder_also_from_json(name: str) -> None:
         assert twin.config == model.config
         twin.load_state_dict(model.state_dict())
         assert torch.equal(twin.encode(images(2, 64, 64)), model.encode(images(2, 64, 64)))
+
+
+def test_the_config_names_the_base() -> None:
+    assert multi("efficientnet").config.base_encoder == "efficientnet_b0"
+    assert multi("tiny").config.base_options["widths"] == (64, 128)
 
 
 def test_a_clip_model_is_saved_and_loaded(tmp_path: Path) -> None:
