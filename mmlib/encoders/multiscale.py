@@ -47,12 +47,12 @@ class MultiScaleConfig:
     base_encoder: str = "resnet50"
     width: int = 256
     feature_dim: int = 512
-    levels: tuple[int, ...] | None = None
+    levels: Sequence[int] | None = None  # this and the other sequences become tuples
     top_down: bool = True
     fusion: str = "mean"
-    attention: tuple[str, ...] = PARTS
+    attention: Sequence[str] = PARTS
     reduction: int = 16
-    kernel_sizes: tuple[int, ...] = (3, 5, 7)
+    kernel_sizes: Sequence[int] = (3, 5, 7)
     base_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -115,30 +115,36 @@ class MultiScaleVisualEncoder(ImageEncoder):
         self._options = MultiScaleConfig(  # checks them
             width=width,
             feature_dim=feature_dim,
-            levels=levels,  # type: ignore[arg-type]
+            levels=levels,
             top_down=top_down,
             fusion=fusion,
-            attention=attention,  # type: ignore[arg-type]
+            attention=attention,
             reduction=reduction,
-            kernel_sizes=kernel_sizes,  # type: ignore[arg-type]
+            kernel_sizes=kernel_sizes,
         )
         self.feature_dim = feature_dim
         self.base = named_or_ready(
             CNNVisualEncoder, base_encoder, pretrained, base_options or {}, generator
         )
+        self._build_neck(generator)
+
+    def _build_neck(self, generator: torch.Generator | None) -> None:
+        """All that follows the base. What depends on the levels is drawn last."""
+        options = self._options
+        width = options.width
         channels = map_channels(self.base)
-        self.levels = resolve_levels(self._options.levels, len(channels))
-        # What depends on the levels is drawn last: all before it is alike for the same generator
-        self.projection = nn.Linear(width, feature_dim)
+        self.levels = resolve_levels(options.levels, len(channels))
+        self.projection = nn.Linear(width, options.feature_dim)
         nn.init.normal_(self.projection.weight, 0, width**-0.5, generator=generator)
         nn.init.zeros_(self.projection.bias)
         self.attention = MultiScaleAttention(
-            width, attention, reduction, kernel_sizes, generator=generator
+            width, options.attention, options.reduction, options.kernel_sizes, generator=generator
         )
+        chosen = [channels[i] for i in self.levels]
         self.fpn = FeaturePyramidNetwork(
-            [channels[i] for i in self.levels], width, top_down=top_down, generator=generator
+            chosen, width, top_down=options.top_down, generator=generator
         )
-        self.fusion = LevelFusion(len(self.levels), width, fusion, generator=generator)
+        self.fusion = LevelFusion(len(chosen), width, options.fusion, generator=generator)
         for part in (self.fpn, self.attention, self.fusion):  # a ready base stays as it is
             part.to(memory_format=torch.channels_last)
 
