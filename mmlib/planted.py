@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from mmlib.encoders.multiscale import ScaleAttention
+from mmlib.encoders.gates import ScaleAttention, check_kernels
 from mmlib.layers import check_positive
 from mmlib.optim import set_learning_rate
 from mmlib.runtime import derive_seed, make_generator
@@ -21,7 +21,7 @@ class LearnedScales:
     Attributes:
         weights: (S,), the softmax weights.
         shares: (S,), variance of each weighted branch, as a share of their sum.
-        loss: mean squared error at the end.
+        loss: mean squared error on the last batch; the variance of what is imitated is about 1.
     """
 
     weights: list[float]
@@ -41,14 +41,23 @@ def learn_planted_scale(
     """Train a `ScaleAttention` to imitate one random convolution with kernel `size`.
 
     The inputs are noise, so nothing but the planted kernel has a scale. All cells of the kernel
-    have equal variance. Adam, learning rate 0.01 falling to 0.
+    have equal variance. Batches of 16; Adam, learning rate 0.01 falling to 0.
+
+    Args:
+        size: of the planted kernel, odd.
+        seed: of the kernel, the first weights and the noise.
+        steps: of training.
+        kernel_sizes: of the branches that may imitate.
+        channels: in and out.
+        side: of the noise maps.
 
     Raises:
-        ValueError: a size that is not odd, or larger than all kernels.
+        ValueError: a size that is not odd, or larger than all kernels; another value out of range.
     """
+    check_kernels(kernel_sizes)
+    check_positive(steps=steps, channels=channels, side=side)
     if size % 2 == 0 or not 0 < size <= max(kernel_sizes):
-        raise ValueError(f"size={size} must be odd and at most {max(kernel_sizes)}")
-    check_positive(steps=steps)
+        raise ValueError(f"size={size} must be odd, from 1 to {max(kernel_sizes)}")
     generator = make_generator(derive_seed(seed, "planted"))
     scale = (channels * size**2) ** -0.5
     kernel = scale * torch.randn(channels, channels, size, size, generator=generator)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmlib.data.pictures import Labelled
 from mmlib.data.sized import SizedPictures
 from mmlib.encoder_lab import Classifier, accuracy
-from mmlib.encoders import ImageEncoder
 from mmlib.encoders.multiscale import MultiScaleVisualEncoder, SpatialAttention
+from mmlib.encoders.pyramid import enlarge
 from mmlib.evaluate import evaluating
 
 
@@ -32,44 +32,37 @@ class PooledClassifier(Classifier):
         return [self.head(features).movedim(-1, 1)]  # (B, classes, h, w)
 
 
-class PlaceClassifier(Classifier):
-    """A detector's reading: one small head at every place of every level, the surest places count.
+class PeakClassifier(Classifier):
+    """A reading that asks every place of every level: the best answer counts, not the average.
 
-    The head (ReLU, one linear layer) is shared by all levels. A soft maximum, the log of the mean
-    of exponentials, goes over the places of each level and then over the levels (Pinheiro &
-    Collobert 2015).
+    The projection and a ReLU work at each place; each feature is the largest over the places of a
+    level, then the mean over the levels. A small object counts as much as a large one.
     """
 
     encoder: MultiScaleVisualEncoder
 
-    def __init__(
-        self, encoder: ImageEncoder, classes: int, generator: torch.Generator | None = None
-    ) -> None:
-        super().__init__(encoder, classes, generator)
-        self.head = nn.Linear(self.encoder.projection.in_features, classes)
-        nn.init.normal_(self.head.weight, std=0.01, generator=generator)
-        nn.init.zeros_(self.head.bias)
+    def place_features(self, images: Tensor) -> list[Tensor]:
+        """Features of each place of each level: [(B, h, w, D), ...], fine to coarse."""
+        levels = self.encoder.feature_maps(images)  # [(B, C, h, w), ...]
+        return [F.relu(self.encoder.projection(level.movedim(1, -1))) for level in levels]
 
     def class_maps(self, images: Tensor) -> list[Tensor]:
-        """What each place of each level says: [(B, classes, h, w), ...], fine to coarse."""
-        levels = self.encoder.feature_maps(images)  # [(B, C, h, w), ...]
-        return [self.head(F.relu(level).movedim(1, -1)).movedim(-1, 1) for level in levels]
+        """What the head says of each place alone: [(B, classes, h, w), ...], fine to coarse."""
+        return [self.head(features).movedim(-1, 1) for features in self.place_features(images)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes)."""
-        by_level = [soft_maximum(m.flatten(2)) for m in self.class_maps(images)]
-        return soft_maximum(torch.stack(by_level, dim=-1))
-
-
-def soft_maximum(values: Tensor) -> Tensor:
-    """Log of the mean of exponentials over the last dimension: (..., N) -> (...)."""
-    return values.logsumexp(dim=-1) - math.log(values.shape[-1])
+        peaks = [features.amax(dim=(1, 2)) for features in self.place_features(images)]  # (B, D)
+        return self.head(torch.stack(peaks).mean(dim=0))
 
 
 def accuracy_by_side(
     models: Mapping[str, Sequence[nn.Module]], data: SizedPictures
 ) -> dict[str, list[list[float]]]:
-    """Percent right for each model and each side of the object: {name: (seeds, sides)}."""
+    """Percent right of each model at each side of the object: {name: [one list a seed]}.
+
+    The sides go from small to large, as in `data.sides`.
+    """
     parts = [data.of_side(side) for side in data.sides]
     return {
         name: [[accuracy(model, part.images, part.labels) for part in parts] for model in runs]
@@ -77,10 +70,11 @@ def accuracy_by_side(
     }
 
 
-def search_map(model: PooledClassifier | PlaceClassifier, scenes: SizedPictures) -> Tensor:
+def search_map(model: PooledClassifier | PeakClassifier, scenes: Labelled) -> Tensor:
     """How much each pixel looks like the wanted object: (N, H, W), any scale.
 
     The class maps of the scene's label, each level enlarged to the picture; the largest counts.
+    Raises ValueError when the model was made for another number of classes.
     """
     size = scenes.images.shape[-2:]
     found = []
@@ -88,43 +82,55 @@ def search_map(model: PooledClassifier | PlaceClassifier, scenes: SizedPictures)
         rows = torch.arange(len(scenes), device=scenes.labels.device)
         for part in rows.split(64):
             maps = model.class_maps(scenes.images[part].float() / 255)
-            wanted = [m[range(len(part)), scenes.labels[part]][:, None] for m in maps]
-            large = [F.interpolate(m, size, mode="bilinear") for m in wanted]  # (n, 1, H, W)
-            found.append(torch.cat(large, dim=1).amax(dim=1))
+            if maps[0].shape[1] != scenes.classes:
+                raise ValueError(
+                    f"the model knows {maps[0].shape[1]} classes, the scenes have "
+                    f"{scenes.classes}: make both with the same icons"
+                )
+            wanted = [m[rows[: len(part)], scenes.labels[part]][:, None] for m in maps]
+            large = torch.cat([enlarge(m, size) for m in wanted], dim=1)  # (n, levels, H, W)
+            found.append(large.amax(dim=1))
     return torch.cat(found)
 
 
 def pointing_game(maps: Tensor, scenes: SizedPictures, margin: int = 0) -> float:
     """Percent of maps (N, H, W) whose highest pixel lies in the object's box (Zhang et al. 2018).
 
-    `margin` widens the box, in pixels. Raises ValueError when it is negative.
+    `margin` widens the box on each side, in pixels. Pixels that tie for the highest share the hit,
+    so that a map that says nothing scores what luck does.
+    Raises ValueError for a negative margin, and for maps of another shape or with NaN.
     """
-    if margin < 0:
-        raise ValueError(f"margin must be 0 px or more, got {margin}")
-    best = maps.flatten(1).argmax(dim=1)  # (N,)
-    row, column = best // maps.shape[-1], best % maps.shape[-1]
-    top, left, side = scenes.boxes.T
-    inside = (row >= top - margin) & (row < top + side + margin)
-    inside &= (column >= left - margin) & (column < left + side + margin)
-    return 100 * float(inside.float().mean())
+    inside = box_masks(scenes, margin)
+    if maps.shape != inside.shape or maps.isnan().any():
+        raise ValueError(
+            f"maps {tuple(maps.shape)} must be numbers, one for each pixel of the scenes "
+            f"{tuple(inside.shape)}"
+        )
+    best = maps == maps.amax(dim=(1, 2), keepdim=True)  # (N, H, W)
+    hits = (best & inside).sum(dim=(1, 2)) / best.sum(dim=(1, 2))  # (N,)
+    return 100 * float(hits.mean())
 
 
 def pointing_luck(scenes: SizedPictures, margin: int = 0) -> float:
-    """What pointing at a random pixel gives, in percent: the share of the picture in the boxes."""
-    height, width = scenes.images.shape[-2:]
-    top, left, side = scenes.boxes.T
-    high = (top + side + margin).clamp(max=height) - (top - margin).clamp(min=0)
-    wide = (left + side + margin).clamp(max=width) - (left - margin).clamp(min=0)
-    return 100 * float((high * wide).float().mean()) / (height * width)
+    """What pointing at a random pixel gives, in percent: the share of the picture in the boxes.
+
+    Raises ValueError for a negative margin.
+    """
+    return 100 * float(box_masks(scenes, margin).float().mean())
 
 
-def box_masks(data: SizedPictures) -> Tensor:
-    """Where the object's box is: bool (N, H, W)."""
-    height, width = data.images.shape[-2:]
-    top, left, side = (values[:, None, None] for values in data.boxes.T)
-    rows = torch.arange(height, device=data.boxes.device)[:, None]
-    columns = torch.arange(width, device=data.boxes.device)
-    return (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
+def box_masks(data: SizedPictures, margin: int = 0) -> Tensor:
+    """Where the object's box is, widened by `margin` pixels on each side: bool (N, H, W).
+
+    Raises ValueError for a negative margin.
+    """
+    if margin < 0:
+        raise ValueError(f"margin={margin} px must be 0 or more")
+    pixel = torch.arange(data.images.shape[-1], device=data.boxes.device)
+    start = data.boxes[:, :2, None]  # (N, 2, 1): first row, first column
+    stop = start + data.boxes[:, 2, None, None]
+    rows, columns = ((pixel >= start - margin) & (pixel < stop + margin)).unbind(dim=1)  # (N, S)
+    return rows[:, :, None] & columns[:, None, :]
 
 
 def spatial_gates(encoder: MultiScaleVisualEncoder, images: Tensor) -> Tensor:
@@ -134,8 +140,10 @@ def spatial_gates(encoder: MultiScaleVisualEncoder, images: Tensor) -> Tensor:
     """
     attention = encoder.attention
     if not isinstance(attention.spatial, SpatialAttention):
-        raise ValueError("the encoder has no spatial attention: build it with 'spatial' in use")
+        raise ValueError(
+            "the encoder has no spatial attention: name 'spatial' in its argument `attention`"
+        )
     with evaluating(encoder):
         fused = encoder.fusion(encoder.feature_maps(images))  # (B, C, h, w)
         gate = attention.spatial.gate(attention.channel(fused))  # (B, 1, h, w)
-    return F.interpolate(gate, images.shape[-2:], mode="bilinear")[:, 0]
+    return enlarge(gate, images.shape[-2:])[:, 0]

@@ -1,7 +1,8 @@
 """Pictures with one object of known side in pixels, for asking what size an encoder can see.
 
 The side is drawn from a short list, each equally often with each label. Place, tint and ground are
-drawn without a look at the label, so the label is in the object's shape and nowhere else.
+drawn without a look at the label, so the label is in the grey drawing and nowhere else. How dark
+and how full a drawing is belongs to it, and tells a little.
 """
 
 from __future__ import annotations
@@ -23,39 +24,60 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class SizedPictures(Labelled):
-    """Pictures with one label, and where the object is.
+    """Square pictures with one label each, and where the object is.
 
     Attributes:
-        boxes: int64 (N, 3): row and column of the object's first pixel, and its side.
+        boxes: int64 (N, 3): row and column of the drawing's first pixel, and its side in pixels.
+            The drawing is square; its ink seldom reaches all four edges.
+
+    Raises:
+        ValueError: pictures that are not square, or boxes of another shape.
     """
 
     boxes: Tensor
+
+    def __post_init__(self) -> None:
+        count, _, height, width = self.images.shape
+        if height != width or self.boxes.shape != (count, 3):
+            raise ValueError(
+                f"pictures {tuple(self.images.shape)} with boxes {tuple(self.boxes.shape)}: need "
+                "square pictures (N, 3, S, S) and boxes (N, 3)"
+            )
 
     @property
     def sides(self) -> list[int]:
         """The sides that occur, in pixels, small to large."""
         return self.boxes[:, 2].unique().tolist()
 
-    def of_side(self, side: int) -> Labelled:
+    def first(self, count: int) -> SizedPictures:
+        """The first `count` pictures. Raises ValueError when there are fewer."""
+        part = super().first(count)
+        return SizedPictures(part.images, part.labels, part.classes, self.boxes[:count])
+
+    def of_side(self, side: int) -> SizedPictures:
         """The pictures whose object has this side. Raises ValueError when there are none."""
         rows = self.boxes[:, 2] == side
         if not rows.any():
             raise ValueError(f"no object has a side of {side} px; there are {self.sides}")
-        return Labelled(self.images[rows], self.labels[rows], self.classes)
+        return SizedPictures(self.images[rows], self.labels[rows], self.classes, self.boxes[rows])
 
     def enlarged(self, side: int, to: int) -> Labelled:
         """The pictures whose object has this side, cut and enlarged until it has `to` pixels.
 
-        The window goes around the object, and is moved where it would leave the picture. Cubic
-        interpolation adds no detail: what was lost in drawing the object small stays lost.
-        Raises ValueError when no object has this side, or `to` is smaller than it.
+        About `to`: the window is cut in whole pixels. It goes around the object, and is moved
+        where it would leave the picture. Cubic interpolation adds no detail: what was lost in
+        drawing the object small stays lost.
+        Raises ValueError when no object has this side, or `to` is smaller than it or larger than
+        the picture.
         """
         part = self.of_side(side)
-        if to < side:
-            raise ValueError(f"to={to} must be {side} or more: this only enlarges")
         canvas = self.images.shape[-1]
+        if not side <= to <= canvas:
+            raise ValueError(
+                f"to={to} must be in [{side}, {canvas}]: from the object's side to the picture's"
+            )
         window = round(canvas * side / to)
-        corner = self.boxes[self.boxes[:, 2] == side, :2] + side // 2 - window // 2  # (n, 2)
+        corner = part.boxes[:, :2] + side // 2 - window // 2  # (n, 2)
         corner = corner.clamp(0, canvas - window)
         cell = torch.arange(window, device=corner.device)
         rows, columns = corner[:, :1] + cell, corner[:, 1:] + cell  # (n, window) each
@@ -92,10 +114,11 @@ def sized_pictures(
         style: which drawing.
 
     Raises:
-        ValueError: a count below 1, negative distractors, fewer than 2 icons with distractors, a
-            side that is larger than the icons or the canvas.
+        ValueError: a count below 1, negative distractors, no icons, one icon with distractors, an
+            icon without a drawing in this style, sides that repeat, or one that is below 1 or
+            larger than the icons or the canvas.
     """
-    _check(icons, count, sides, canvas, distractors)
+    _check(icons, count, sides, canvas, distractors, style)
     device = icons.rgba.device
     labels, which = _rounds(count, len(icons), len(sides), generator)
     stamps = _stamps(icons.rgba[icons.style_index(style)], sides)
@@ -115,7 +138,7 @@ def sized_pictures(
             rows = (which == index).nonzero().flatten()
             _paste(images, rows, stamp[drawn[rows]], corner[:, rows], tint[rows])
     boxes = torch.stack([corner[0], corner[1], side], dim=1)  # of the object: drawn last
-    pixels = (images * 255).round().to(torch.uint8)
+    pixels = images.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
     return SizedPictures(pixels, labels, len(icons), boxes)
 
 
@@ -127,11 +150,22 @@ def blended_grounds(count: int, canvas: int, generator: torch.Generator) -> Tens
     return F.interpolate(cells, size=(canvas, canvas), mode="bilinear", align_corners=True)
 
 
-def _check(icons: Icons, count: int, sides: Sequence[int], canvas: int, distractors: int) -> None:
+def _check(
+    icons: Icons, count: int, sides: Sequence[int], canvas: int, distractors: int, style: str
+) -> None:
     if count < 1 or distractors < 0:
         raise ValueError(f"need count >= 1 and distractors >= 0, got {count} and {distractors}")
-    if distractors and len(icons) < 2:
-        raise ValueError("distractors have another label than the object: give 2 icons or more")
+    if len(icons) < (2 if distractors else 1):
+        raise ValueError(
+            f"{len(icons)} icons are too few: give 1 or more, with distractors 2 or more, because "
+            "these have another label than the object"
+        )
+    drawn = icons.has[icons.style_index(style)]
+    if not drawn.all():
+        name = icons.concepts[int((~drawn).nonzero()[0])].name
+        raise ValueError(
+            f"{name!r} has no drawing in style {style!r}: choose with icons.where(styles={style!r})"
+        )
     largest = min(icons.size, canvas)
     if not sides or len(set(sides)) != len(sides) or not all(1 <= s <= largest for s in sides):
         raise ValueError(
