@@ -75,4 +75,4 @@ def learn_planted_scale(
         parts = [w * branch(x) for w, branch in zip(student.weights, student.scales, strict=True)]
         energy = torch.stack([part.var() for part in parts])
         shares = (energy / energy.sum()).tolist()
-    return LearnedScales(student.weights.tolist(), shares, float(loss))
+    return LearnedScales(student.weights.tolist(), shares, loss.item())

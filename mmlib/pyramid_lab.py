@@ -36,7 +36,8 @@ class PeakClassifier(Classifier):
     """A reading that asks every place of every level: the best answer counts, not the average.
 
     The projection and a ReLU work at each place; each feature is the largest over the places of a
-    level, then the mean over the levels. A small object counts as much as a large one.
+    level, then the mean over the levels. A small object counts as much as a large one. The
+    encoder's fusion and attention are neither run nor trained.
     """
 
     encoder: MultiScaleVisualEncoder
@@ -108,7 +109,7 @@ def pointing_game(maps: Tensor, scenes: SizedPictures, margin: int = 0) -> float
         )
     best = maps == maps.amax(dim=(1, 2), keepdim=True)  # (N, H, W)
     hits = (best & inside).sum(dim=(1, 2)) / best.sum(dim=(1, 2))  # (N,)
-    return 100 * float(hits.mean())
+    return 100 * hits.double().mean().item()
 
 
 def pointing_luck(scenes: SizedPictures, margin: int = 0) -> float:
@@ -116,7 +117,8 @@ def pointing_luck(scenes: SizedPictures, margin: int = 0) -> float:
 
     Raises ValueError for a negative margin.
     """
-    return 100 * float(box_masks(scenes, margin).float().mean())
+    inside = box_masks(scenes, margin)
+    return 100 * inside.sum().item() / inside.numel()
 
 
 def box_masks(data: SizedPictures, margin: int = 0) -> Tensor:
