@@ -222,7 +222,7 @@ def test_a_network_learns_the_drawing_and_no_other_trace(icons: Icons) -> None:
 
 
 def test_how_much_the_mean_colour_tells(icons: Icons) -> None:
-    """Drawings differ in how much they cover: its mean tells 23%, the picture's 8%, luck 6%."""
+    """Drawings cover more or less: the mean of the box tells 23%, of the picture 8%, luck 6%."""
     train, test = (sized_pictures(icons, 4000, generator(seed), sides=SMALLER) for seed in (1, 2))
     share = {}
     for name, read in (
