@@ -300,6 +300,16 @@ def test_enlarged_objects_have_the_side_and_are_in_the_middle(
         assert (((start + stop) / 2 - 24).abs()[free] <= 0.5 * factor + 1).all()
 
 
+def test_an_enlarged_picture_is_a_smooth_cut_around_the_object(icons: Icons) -> None:
+    data = sized_pictures(icons, 32, generator(), sides=(8, 12), canvas=48)
+    part, large = data.of_side(12), data.enlarged(12, 18)  # a window of 32 pixels
+    for picture, box, found in zip(part.floats(), part.boxes.tolist(), large.floats(), strict=True):
+        top, left = (min(max(corner - 10, 0), 16) for corner in box[:2])
+        cut = picture[None, :, top : top + 32, left : left + 32]
+        smooth = F.interpolate(cut, (48, 48), mode="bicubic")[0].clamp(0, 1)
+        assert (found - smooth).abs().max() <= 0.51 / 255
+
+
 def test_enlarging_to_the_same_side_changes_nothing(icons: Icons) -> None:
     data = sized_pictures(icons, 160, generator(), sides=SMALLER, canvas=40)
     same = data.enlarged(12, 12)
