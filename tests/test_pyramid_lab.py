@@ -195,8 +195,11 @@ def test_the_search_map_is_the_best_level_of_the_wanted_class() -> None:
 @pytest.mark.parametrize("kind", READINGS)
 def test_a_search_leaves_the_model_as_it_was(kind: type[Classifier]) -> None:
     game = scenes([(0, 0, 4), (3, 3, 4)], 24)
+    game.images.random_(0, 256, generator=generator(6))
     model = kind(encoder(), 3, generator()).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     maps = search_map(model, game)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert maps.shape == (2, 24, 24) and not maps.requires_grad and model.training
     single = search_map(model, Labelled(game.images[1:], game.labels[1:], 3))  # needs no boxes
     torch.testing.assert_close(single[0], maps[1])
