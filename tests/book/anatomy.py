@@ -78,4 +78,4 @@ CHAPTER_4 = Anatomy(
     solutions=test_ex04.SOLUTIONS,
 )  # fmt: skip
 
-CHAPTERS = (CHAPTER_2, CHAPTER_4)
+CHAPTERS = (CHAPTER_2, CHAPTER_3, CHAPTER_4)
