@@ -35,9 +35,9 @@ class PooledClassifier(Classifier):
 class PeakClassifier(Classifier):
     """A reading that asks every place of every level: the best answer counts, not the average.
 
-    The projection and a ReLU work at each place; each feature is the largest over the places of a
-    level, then the mean over the levels. A small object counts as much as a large one. The
-    encoder's fusion and attention are neither run nor trained.
+    The projection and a ReLU work at each place; each feature is the largest over all places of
+    all levels. A small object counts as much as a large one. The encoder's fusion and attention
+    are neither run nor trained.
     """
 
     encoder: MultiScaleVisualEncoder
@@ -54,7 +54,7 @@ class PeakClassifier(Classifier):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes)."""
         peaks = [features.amax(dim=(1, 2)) for features in self.place_features(images)]  # (B, D)
-        return self.head(torch.stack(peaks).mean(dim=0))
+        return self.head(torch.stack(peaks).amax(dim=0))
 
 
 def accuracy_by_side(
