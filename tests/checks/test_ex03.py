@@ -61,8 +61,8 @@ SOLUTIONS: dict[str, Answer] = {
 
 
 # Other right ways to write the same, by exercise.
-def mended_article(features, lateral, smooth):
-    names = list(features)  # one order for maps and layers
+def walk_down(features, lateral, smooth, names):
+    """The article's loop: layer i takes the map that stands at place i of `names`."""
     last = lateral[-1](features[names[-1]])
     levels = [smooth[-1](last)]
     for i in range(len(names) - 2, -1, -1):
@@ -70,6 +70,10 @@ def mended_article(features, lateral, smooth):
         last = own + F.interpolate(last, size=own.shape[-2:], mode="nearest")
         levels.insert(0, smooth[i](last))
     return levels
+
+
+def mended_article(features, lateral, smooth):
+    return walk_down(features, lateral, smooth, list(features))  # one order for maps and layers
 
 
 def pyramid_by_recursion(features, lateral, smooth):
@@ -149,14 +153,9 @@ def variant(
 
 
 def article(features, lateral, smooth):
-    names = list(features)[::-1]  # the mistake: names coarse to fine, layers fine to coarse
-    last = lateral[-1](features[names[0]])
-    levels = [smooth[-1](last)]
-    for i in range(len(names) - 2, -1, -1):
-        own = lateral[i](features[names[i]])
-        last = own + F.interpolate(last, size=own.shape[-2:], mode="nearest")
-        levels.insert(0, smooth[i](last))
-    return levels
+    coarse_first = list(features)[::-1]  # the mistake: names coarse to fine, layers fine to coarse
+    names = [*coarse_first[:-1], coarse_first[0]]  # only the start of the walk is right
+    return walk_down(features, lateral, smooth, names)
 
 
 def lateral_reversed(features, lateral, smooth):

@@ -14,24 +14,18 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmlib.data.icons import STYLES, Icons, load_icons
+from mmlib.data.icons import Icons
 from mmlib.data.sized import SIDES, SizedPictures, blended_grounds, sized_pictures
 from mmlib.pyramid_lab import box_masks
+from mmlib.runtime import make_generator
 
 SMALLER = SIDES[:4]  # what the icons of these tests, 32 px large, can be drawn in
 BLACK, WHITE, NOTHING = (0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0)
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture(scope="module")
-def icons() -> Icons:
-    """Sixteen things, spread over the list, as the chapter takes them."""
-    every = load_icons(32)
-    rows = every.where(concrete=True, max_words=2, styles=STYLES)
-    return every.subset(rows[torch.linspace(0, len(rows) - 1, 16).long()])
+@pytest.fixture
+def icons(sixteen_icons: Icons) -> Icons:
+    return sixteen_icons
 
 
 def painted(icons: Icons, *colours: tuple[int, int, int, int], size: int = 48) -> Icons:
@@ -51,7 +45,7 @@ def black(data: SizedPictures) -> Tensor:
 
 def test_every_label_has_every_side_equally_often(icons: Icons) -> None:
     few = icons.subset(range(3))
-    data = sized_pictures(few, 48, generator(), sides=(4, 7), canvas=16)  # 8 rounds of 6
+    data = sized_pictures(few, 48, make_generator(0), sides=(4, 7), canvas=16)  # 8 rounds of 6
     assert data.images.shape == (48, 3, 16, 16) and data.images.dtype == torch.uint8
     assert data.labels.dtype == data.boxes.dtype == torch.int64 and data.classes == 3
     for part in (data, data.first(6), data.first(42)):
@@ -62,13 +56,13 @@ def test_every_label_has_every_side_equally_often(icons: Icons) -> None:
 
 
 def test_part_of_a_round_repeats_no_pair(icons: Icons) -> None:
-    data = sized_pictures(icons, 50, generator(), sides=SMALLER)
+    data = sized_pictures(icons, 50, make_generator(0), sides=SMALLER)
     pairs = torch.stack([data.labels, data.boxes[:, 2]], dim=1)
     assert len(pairs.unique(dim=0)) == 50
 
 
 def test_unless_told_otherwise_sides_grow_by_half_in_pictures_of_64_px(icons: Icons) -> None:
-    data = sized_pictures(painted(icons, BLACK), 10, generator())
+    data = sized_pictures(painted(icons, BLACK), 10, make_generator(0))
     assert data.images.shape == (10, 3, 64, 64) and data.sides == list(SIDES)
     growth = torch.tensor(SIDES[1:]) / torch.tensor(SIDES[:-1])
     assert ((growth - 1.5).abs() < 0.03).all()
@@ -78,7 +72,7 @@ def test_unless_told_otherwise_sides_grow_by_half_in_pictures_of_64_px(icons: Ic
 def test_a_seed_is_a_set_of_pictures(icons: Icons, distractors: int) -> None:
     def make(seed: int) -> SizedPictures:
         return sized_pictures(
-            icons, 20, generator(seed), sides=SMALLER, canvas=40, distractors=distractors
+            icons, 20, make_generator(seed), sides=SMALLER, canvas=40, distractors=distractors
         )
 
     data, again, other = make(0), make(0), make(1)
@@ -95,7 +89,7 @@ def test_the_box_holds_the_object_and_nothing_else_changes(
     icons: Icons, sides: tuple[int, ...]
 ) -> None:
     def make(colour: tuple[int, int, int, int]) -> SizedPictures:
-        return sized_pictures(painted(icons, colour), 60, generator(), sides=sides, canvas=32)
+        return sized_pictures(painted(icons, colour), 60, make_generator(0), sides=sides, canvas=32)
 
     data, ground = make(BLACK), make(NOTHING)
     boxes = box_masks(data)
@@ -108,12 +102,12 @@ def test_the_box_holds_the_object_and_nothing_else_changes(
 
 
 def test_grounds_are_light_and_smooth(icons: Icons) -> None:
-    ground = blended_grounds(200, 64, generator())
+    ground = blended_grounds(200, 64, make_generator(0))
     assert ground.shape == (200, 3, 64, 64)
     assert 0.6 <= float(ground.min()) < 0.61 and 0.99 < float(ground.max()) <= 1.0001
     steps = [ground.diff(dim=dim).abs().max() for dim in (2, 3)]
     assert max(steps) < 0.4 * 4 / 63 + 1e-6  # a cell has 63 / 4 px to change by 0.4
-    drawn = sized_pictures(painted(icons, NOTHING), 20, generator())
+    drawn = sized_pictures(painted(icons, NOTHING), 20, make_generator(0))
     assert drawn.images.min() >= 153 and drawn.images.flatten(1).unique(dim=0).shape[0] == 20
 
 
@@ -123,7 +117,7 @@ def test_the_drawing_is_the_icon_of_the_label_made_small(icons: Icons, side: int
     shadows = replace(icons, rgba=icons.rgba * torch.tensor([0, 0, 0, 1])[:, None, None].byte())
     ghosts = replace(icons, rgba=torch.zeros_like(icons.rgba))
     data, ground = (
-        sized_pictures(kind, 32, generator(), sides=(side,), canvas=40, style="twemoji")
+        sized_pictures(kind, 32, make_generator(0), sides=(side,), canvas=40, style="twemoji")
         for kind in (shadows, ghosts)
     )
     alpha = (1 - data.floats() / ground.floats()).mean(dim=1)  # (N, H, W)
@@ -136,7 +130,7 @@ def test_the_drawing_is_the_icon_of_the_label_made_small(icons: Icons, side: int
 
 
 def test_every_place_is_equally_likely_whatever_the_side(icons: Icons) -> None:
-    data = sized_pictures(icons, 8000, generator(3), sides=(7, 9), canvas=12)
+    data = sized_pictures(icons, 8000, make_generator(3), sides=(7, 9), canvas=12)
     for side in (7, 9):
         places = 13 - side
         top, left, _ = data.of_side(side).boxes.T
@@ -151,7 +145,7 @@ def test_colours_of_the_icon_are_gone(icons: Icons) -> None:
     """Red becomes the grey of its brightness, in a tint of between 0.4 and 1 that is drawn."""
     red, grey = (255, 0, 0, 255), (76, 76, 76, 255)  # 0.299 * 255 = 76.2
     data, other = (
-        sized_pictures(painted(icons, colour), 300, generator(), sides=(5,), canvas=8)
+        sized_pictures(painted(icons, colour), 300, make_generator(0), sides=(5,), canvas=8)
         for colour in (red, grey)
     )
     assert (data.images.int() - other.images.int()).abs().max() <= 1
@@ -172,7 +166,12 @@ def test_distractors_never_have_the_label(icons: Icons) -> None:
     for visible in range(4):
         colours = [BLACK if number == visible else NOTHING for number in range(4)]
         data = sized_pictures(
-            painted(icons, *colours), 80, generator(visible), sides=(5, 6), canvas=40, distractors=4
+            painted(icons, *colours),
+            80,
+            make_generator(visible),
+            sides=(5, 6),
+            canvas=40,
+            distractors=4,
         )
         asked = data.labels == visible
         assert torch.equal(black(data)[asked], box_masks(data)[asked])
@@ -182,7 +181,7 @@ def test_distractors_never_have_the_label(icons: Icons) -> None:
 
 def test_the_object_lies_above_its_distractors_of_the_same_side(icons: Icons) -> None:
     crowd = painted(icons, BLACK, WHITE)
-    data = sized_pictures(crowd, 100, generator(), sides=(6, 9), canvas=20, distractors=1)
+    data = sized_pictures(crowd, 100, make_generator(0), sides=(6, 9), canvas=20, distractors=1)
     boxes = box_masks(data)
     asked = data.labels == 0  # a black object, one white distractor
     assert torch.equal(black(data)[asked], boxes[asked])
@@ -197,7 +196,9 @@ def test_the_object_lies_above_its_distractors_of_the_same_side(icons: Icons) ->
 
 
 def test_a_part_keeps_its_boxes(icons: Icons) -> None:
-    data = sized_pictures(painted(icons, BLACK, BLACK), 40, generator(), sides=(5, 8), canvas=16)
+    data = sized_pictures(
+        painted(icons, BLACK, BLACK), 40, make_generator(0), sides=(5, 8), canvas=16
+    )
     for part in (data.first(9), data.of_side(8)):
         assert torch.equal(black(part), box_masks(part))
     assert data.of_side(8).sides == [8] and len(data.of_side(8)) == 20
@@ -211,7 +212,7 @@ def test_a_part_keeps_its_boxes(icons: Icons) -> None:
 def test_enlarged_objects_have_the_side_and_are_in_the_middle(
     icons: Icons, side: int, to: int
 ) -> None:
-    data = sized_pictures(painted(icons, BLACK), 60, generator(), sides=(side, 5), canvas=48)
+    data = sized_pictures(painted(icons, BLACK), 60, make_generator(0), sides=(side, 5), canvas=48)
     large = data.enlarged(side, to)
     assert large.images.shape == (30, 3, 48, 48) and large.images.dtype == torch.uint8
     assert torch.equal(large.labels, data.of_side(side).labels)
@@ -230,7 +231,7 @@ def test_enlarged_objects_have_the_side_and_are_in_the_middle(
 
 
 def test_an_enlarged_picture_is_a_smooth_cut_around_the_object(icons: Icons) -> None:
-    data = sized_pictures(icons, 32, generator(), sides=(8, 12), canvas=48)
+    data = sized_pictures(icons, 32, make_generator(0), sides=(8, 12), canvas=48)
     part, large = data.of_side(12), data.enlarged(12, 18)  # a window of 32 pixels
     for picture, box, found in zip(part.floats(), part.boxes.tolist(), large.floats(), strict=True):
         top, left = (min(max(corner - 10, 0), 16) for corner in box[:2])
@@ -240,7 +241,7 @@ def test_an_enlarged_picture_is_a_smooth_cut_around_the_object(icons: Icons) -> 
 
 
 def test_enlarging_to_the_same_side_changes_nothing(icons: Icons) -> None:
-    data = sized_pictures(icons, 160, generator(), sides=SMALLER, canvas=40)
+    data = sized_pictures(icons, 160, make_generator(0), sides=SMALLER, canvas=40)
     same = data.enlarged(12, 12)
     assert torch.equal(same.images, data.of_side(12).images)
 
@@ -264,23 +265,25 @@ def test_enlarging_to_the_same_side_changes_nothing(icons: Icons) -> None:
 def test_bad_arguments_are_named(icons: Icons, change: dict[str, object], message: str) -> None:
     given = {"count": 4, "sides": (8,), "canvas": 20, **change}
     with pytest.raises(ValueError, match=message):
-        sized_pictures(icons, generator=generator(), **given)  # type: ignore[arg-type]
+        sized_pictures(icons, generator=make_generator(0), **given)  # type: ignore[arg-type]
 
 
 def test_icons_that_do_not_do_are_named(icons: Icons) -> None:
     with pytest.raises(ValueError, match="0 icons are too few"):
-        sized_pictures(icons.subset([]), 4, generator())
+        sized_pictures(icons.subset([]), 4, make_generator(0))
     with pytest.raises(ValueError, match="1 icons are too few.*distractors"):
-        sized_pictures(icons.subset([3]), 4, generator(), sides=(8,), distractors=1)
+        sized_pictures(icons.subset([3]), 4, make_generator(0), sides=(8,), distractors=1)
     has = icons.has.clone()
     has[0, 2] = False
     name = icons.concepts[2].name
     with pytest.raises(ValueError, match=f"'{name}' has no drawing in style '{icons.styles[0]}'"):
-        sized_pictures(replace(icons, has=has), 4, generator(), sides=(8,), style=icons.styles[0])
+        sized_pictures(
+            replace(icons, has=has), 4, make_generator(0), sides=(8,), style=icons.styles[0]
+        )
 
 
 def test_enlarging_to_a_side_that_cannot_be_is_refused(icons: Icons) -> None:
-    data = sized_pictures(icons, 16, generator(), sides=(8,), canvas=20)
+    data = sized_pictures(icons, 16, make_generator(0), sides=(8,), canvas=20)
     for to in (7, 21):
         with pytest.raises(ValueError, match=rf"to={to} must be in \[8, 20\]"):
             data.enlarged(8, to)
@@ -289,7 +292,7 @@ def test_enlarging_to_a_side_that_cannot_be_is_refused(icons: Icons) -> None:
 
 
 def test_boxes_must_fit_the_pictures(icons: Icons) -> None:
-    data = sized_pictures(icons, 6, generator(), sides=(8,), canvas=20)
+    data = sized_pictures(icons, 6, make_generator(0), sides=(8,), canvas=20)
     with pytest.raises(ValueError, match=r"boxes \(5, 3\): need square"):
         replace(data, boxes=data.boxes[:5])
     with pytest.raises(ValueError, match=r"\(6, 3, 20, 19\)"):

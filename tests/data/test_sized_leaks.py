@@ -9,25 +9,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmlib.data.icons import STYLES, Icons, load_icons
+from mmlib.data.icons import Icons
 from mmlib.data.sized import SIDES, SizedPictures, sized_pictures
 from mmlib.encoder_lab import Budget, EncoderSpec, accuracy, train_classifier
 from mmlib.evaluate import binomial_interval, linear_probe
 from mmlib.pyramid_lab import box_masks
+from mmlib.runtime import make_generator
 
 SMALLER = SIDES[:4]  # what the icons of these tests, 32 px large, can be drawn in
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture(scope="module")
-def icons() -> Icons:
-    """Sixteen things, spread over the list, as the chapter takes them."""
-    every = load_icons(32)
-    rows = every.where(concrete=True, max_words=2, styles=STYLES)
-    return every.subset(rows[torch.linspace(0, len(rows) - 1, 16).long()])
+@pytest.fixture
+def icons(sixteen_icons: Icons) -> Icons:
+    return sixteen_icons
 
 
 def features(data: SizedPictures) -> Tensor:
@@ -45,7 +39,7 @@ def probed(train: SizedPictures, test: SizedPictures) -> tuple[float, float, flo
 
 
 def noise_in_the_box(data: SizedPictures, seed: int) -> SizedPictures:
-    noise = torch.randint(256, data.images.shape, generator=generator(seed)).byte()
+    noise = torch.randint(256, data.images.shape, generator=make_generator(seed)).byte()
     return replace(data, images=torch.where(box_masks(data)[:, None], noise, data.images))
 
 
@@ -54,12 +48,14 @@ def test_nothing_but_the_drawing_tells_the_label(icons: Icons) -> None:
     eight = icons.subset(range(8))
     alike = replace(eight, rgba=eight.rgba[:, :1].expand_as(eight.rgba))
     train, test = (
-        sized_pictures(alike, 4000, generator(seed), sides=SMALLER, canvas=48) for seed in (1, 2)
+        sized_pictures(alike, 4000, make_generator(seed), sides=SMALLER, canvas=48)
+        for seed in (1, 2)
     )
     _, low, high = probed(train, test)
     assert low < 1 / 8 < high
     train, test = (
-        sized_pictures(eight, 4000, generator(seed), sides=SMALLER, canvas=48) for seed in (1, 2)
+        sized_pictures(eight, 4000, make_generator(seed), sides=SMALLER, canvas=48)
+        for seed in (1, 2)
     )
     _, low, high = probed(noise_in_the_box(train, 3), noise_in_the_box(test, 4))
     assert low < 1 / 8 < high
@@ -73,7 +69,8 @@ def test_a_network_learns_the_drawing_and_no_other_trace(icons: Icons) -> None:
     right = {}
     for name, kind in (("drawings", four), ("alike", alike)):
         train, test = (
-            sized_pictures(kind, 800, generator(seed), sides=(16, 20), canvas=24) for seed in (5, 6)
+            sized_pictures(kind, 800, make_generator(seed), sides=(16, 20), canvas=24)
+            for seed in (5, 6)
         )
         model = train_classifier(spec, train, Budget(120, 32), 0)
         right[name] = accuracy(model, test.images, test.labels) * 8  # pictures of 800
@@ -84,7 +81,9 @@ def test_a_network_learns_the_drawing_and_no_other_trace(icons: Icons) -> None:
 
 def test_how_much_the_mean_colour_tells(icons: Icons) -> None:
     """Drawings cover more or less: the mean of the box tells 23%, of the picture 8%, luck 6%."""
-    train, test = (sized_pictures(icons, 4000, generator(seed), sides=SMALLER) for seed in (1, 2))
+    train, test = (
+        sized_pictures(icons, 4000, make_generator(seed), sides=SMALLER) for seed in (1, 2)
+    )
     share = {}
     for name, read in (
         ("box", lambda data: features(data)[:, -3:]),
