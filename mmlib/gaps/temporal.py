@@ -1,0 +1,300 @@
+"""Time: a still picture shows a state, a word such as ``growing`` tells a process.
+
+    scores = compare_views(icons, TimeConfig(), seed=0)
+    scores["ordered.direction"], scores["shuffled.direction"]  # percent; chance is 50
+
+A clip and the same clip played backwards have opposite captions. Four views of the same clips
+train the same model: all frames in order; all frames, shuffled anew for every clip; one frame,
+taken at a random moment; the mean of all frames. Only the first carries the order. The name of the
+object is the control: all four show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from mmlib.clip import CLIPModel
+from mmlib.data.clips import MOTIONS, WORDS, ClipConfig, ClipGenerator
+from mmlib.data.grammar import article
+from mmlib.data.icons import Icons
+from mmlib.encoders import CNNVisualEncoder
+from mmlib.evaluate import evaluating
+from mmlib.layers import check_choice, check_positive
+from mmlib.pair_lab import PairBudget, train_pair
+from mmlib.recipe import Variations
+from mmlib.runtime import derive_seed, make_generator
+from mmlib.text import TextConfig, TextEncoder, Tokenizer
+
+ORDERS = ("ordered", "bag")
+VIEWS = ("ordered", "shuffled", "one", "bag")
+#: Percent right by guessing. A model without order that reads the axis has 50 for the process.
+CHANCE = {"process": 100 / 6, "direction": 50.0, "axis": 100 / 3}
+OBJECTS = (
+    "dog", "cat", "elephant", "turtle", "banana", "airplane", "umbrella", "guitar", "key", "tent",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TimeConfig(Variations):
+    """What is shown and how long the models train.
+
+    Attributes:
+        image_size: side of a frame in pixels.
+        frames: T, 2 or more.
+        objects, styles: names of icons and of drawing styles.
+        train_clips: drawn once and kept; a multiple of 3, one part for each axis of motion.
+        test_clips: other clips of the same objects, tested forwards and backwards; a multiple of 3.
+        batch_size, budget: the same for every view.
+    """
+
+    image_size: int = 24
+    frames: int = 4
+    objects: tuple[str, ...] = OBJECTS
+    styles: tuple[str, ...] = ("openmoji", "twemoji")
+    train_clips: int = 3000
+    test_clips: int = 300
+    batch_size: int = 64
+    budget: PairBudget = field(default_factory=lambda: PairBudget(steps=200))
+
+    def __post_init__(self) -> None:
+        check_positive(batch_size=self.batch_size)
+        if len(self.objects) < 2 or len(set(self.objects)) < len(self.objects):
+            raise ValueError(f"objects {self.objects} must be two or more different names")
+        for name, count in (("train_clips", self.train_clips), ("test_clips", self.test_clips)):
+            if count < 3 or count % 3:
+                raise ValueError(
+                    f"{name}={count} must be a multiple of 3, 3 or more: each axis of motion "
+                    "gets a third"
+                )
+        self.clip_config(MOTIONS[:2])
+
+    def clip_config(self, motions: tuple[str, ...]) -> ClipConfig:
+        """The settings of the generator. Raises ValueError for a size or frames out of range."""
+        return ClipConfig(self.image_size, self.frames, self.objects, motions, self.styles)
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips with what they show.
+
+    Attributes:
+        frames: uint8 (n, T, 3, H, H).
+        objects: int64 (n,), indices of `names`.
+        motions: int64 (n,), indices of `mmlib.data.clips.MOTIONS`.
+        names: of the objects.
+    """
+
+    frames: Tensor
+    objects: Tensor
+    motions: Tensor
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def captions(self) -> list[str]:
+        """One sentence a clip: ``'a dog moving left'``."""
+        every = all_captions(self.names)
+        return [every[row] for row in (self.objects * len(MOTIONS) + self.motions).tolist()]
+
+    def backwards(self) -> Clips:
+        """The clips played backwards, with the captions that then are true."""
+        return Clips(self.frames.flip(1), self.objects, self.motions ^ 1, self.names)
+
+    def both_ways(self) -> Clips:
+        """The clips, then the same clips backwards: both directions of an axis, equally often."""
+        other = self.backwards()
+        pairs = ((self.frames, other.frames), (self.objects, other.objects))
+        frames, objects = (torch.cat(pair) for pair in pairs)
+        return Clips(frames, objects, torch.cat([self.motions, other.motions]), self.names)
+
+
+def all_captions(names: tuple[str, ...]) -> list[str]:
+    """Every caption there can be, 6 for each object: row ``6 * object + motion``."""
+    return [f"{article(name)} {word}" for name in names for word in WORDS]
+
+
+def draw_clips(icons: Icons, config: TimeConfig, count: int, generator: torch.Generator) -> Clips:
+    """Draw clips, a third on each axis of motion, objects and directions at random.
+
+    Each axis has a generator of its own: `ClipGenerator` would hold out one axis for each object,
+    and then the object alone would tell something about its motion.
+
+    Raises:
+        ValueError: a count that is no multiple of 3, an unknown object or style.
+    """
+    if count < 3 or count % 3:
+        raise ValueError(f"{count} clips cannot be split into three axes: use a multiple of 3")
+    parts = []
+    for axis in range(0, len(MOTIONS), 2):
+        clips = ClipGenerator(icons, config.clip_config(MOTIONS[axis : axis + 2]))
+        parts.append(clips.batch(count // 3, generator))
+    frames = torch.cat([part.frames for part in parts]).mul_(255).round_().to(torch.uint8)
+    objects = torch.cat([part.objects for part in parts])
+    motions = torch.cat([part.motions for part in parts])
+    return Clips(frames, objects, motions, config.objects)
+
+
+def view_frames(frames: Tensor, view: str, generator: torch.Generator) -> Tensor:
+    """What a view lets the model see of clips (n, T, 3, H, H).
+
+    Args:
+        frames: the clips.
+        view: ``ordered`` and ``bag`` change nothing; ``shuffled`` permutes each clip by itself;
+            ``one`` keeps one frame, at a random moment. (The frame in the middle would not do: of
+            four frames the third is nearer to the end and betrays the direction.)
+        generator: of the permutations and moments.
+
+    Returns:
+        (n, T, 3, H, H), or (n, 1, 3, H, H) for ``one``.
+
+    Raises:
+        ValueError: unknown view.
+    """
+    check_choice("view", view, VIEWS)
+    if view in ("ordered", "bag"):
+        return frames
+    keys = torch.rand(frames.shape[:2], generator=generator, device=frames.device)
+    order = keys.argsort(dim=1)[:, : 1 if view == "one" else None]  # (n, t)
+    rows = torch.arange(len(frames), device=frames.device)[:, None]
+    return frames[rows, order]
+
+
+class ClipEncoder(nn.Module):
+    """Clips (B, t, 3, H, W) in [0, 1] -> features (B, feature_dim), t is T or 1.
+
+    A small CNN sees each frame by itself; ``ordered`` concatenates the T frame features, ``bag``
+    puts their mean in all T places, so that both have equally many parameters and only the first
+    knows the order. A clip of one frame counts as T equal frames.
+    Raises ValueError for an unknown order, and for another number of frames.
+    """
+
+    def __init__(
+        self, frames: int, order: str = "ordered", *, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        check_choice("order", order, ORDERS)
+        check_positive(frames=frames)
+        self.frames, self.order, self.feature_dim = frames, order, 128
+        self.image = CNNVisualEncoder(
+            "tiny", stem=16, widths=(32, 64), depths=(1, 1), pooling="grid", generator=generator
+        )
+        self.time = nn.Linear(frames * self.image.feature_dim, self.feature_dim)
+        nn.init.kaiming_normal_(self.time.weight, nonlinearity="relu", generator=generator)
+        nn.init.zeros_(self.time.bias)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Clips (B, t, 3, H, W) -> features (B, feature_dim)."""
+        if clips.ndim != 5 or clips.shape[1] not in (1, self.frames):
+            raise ValueError(
+                f"clips must be (B, {self.frames}, 3, H, W) or have 1 frame, got "
+                f"{tuple(clips.shape)}"
+            )
+        x = self.image(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])  # (B, t, C)
+        if self.order == "bag":
+            x = x.mean(dim=1, keepdim=True)  # (B, 1, C)
+        return self.time(x.expand(-1, self.frames, -1).flatten(1)).relu()
+
+
+def train_view(clips: Clips, view: str, config: TimeConfig, seed: int) -> CLIPModel:
+    """Align what one view shows of the clips with their captions.
+
+    Raises:
+        ValueError: unknown view; clips with another number of frames.
+    """
+    check_choice("view", view, VIEWS)
+    tokens, vocabulary = caption_tokens(clips.names)
+    caption = clips.objects * len(MOTIONS) + clips.motions  # (n,)
+
+    def build(generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        order = "bag" if view == "bag" else "ordered"
+        text = TextConfig(vocabulary, tokens.shape[1], width=64, depth=1, pooling="mean")
+        return ClipEncoder(config.frames, order, generator=generator), TextEncoder(
+            text, generator=generator
+        )
+
+    def draw(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        rows = torch.randint(len(clips), (config.batch_size,), generator=generator)
+        seen = view_frames(clips.frames[rows], view, generator)
+        return seen.float() / 255, tokens[caption[rows]], caption[rows]
+
+    return train_pair(build, draw, config.budget, seed)
+
+
+def caption_tokens(names: tuple[str, ...]) -> tuple[Tensor, int]:
+    """Tokens (captions, L) of every caption of these objects, and the size of the vocabulary."""
+    captions = all_captions(names)
+    tokenizer = Tokenizer.train(captions, 512)
+    tokens = tokenizer.encode(captions, 24)
+    return tokens[:, : int((tokens != tokenizer.pad_id).sum(dim=1).max())], tokenizer.vocab_size
+
+
+def score_view(model: CLIPModel, clips: Clips, view: str, seed: int) -> dict[str, float]:
+    """Percent right by kind of word.
+
+    Returns:
+        ``process``: the motion among all 6, with the right object. ``direction``: against the
+        opposite only. ``axis``: is the best motion on the right axis. ``state``: the object among
+        all, with the right motion.
+    """
+    tokens, _ = caption_tokens(clips.names)
+    seen = view_frames(clips.frames, view, make_generator(derive_seed(seed, "view")))
+    with evaluating(model):
+        image = torch.cat([model.encode_image(part.float() / 255) for part in seen.split(256)])
+        scores = image @ model.encode_text(tokens).T  # (n, captions)
+    scores = scores.unflatten(1, (len(clips.names), len(MOTIONS)))  # (n, objects, motions)
+    rows = torch.arange(len(clips))
+    motion, thing = scores[rows, clips.objects], scores[rows, :, clips.motions]
+    best = motion.argmax(dim=1)
+    opposite = motion[rows, clips.motions ^ 1]
+    right = {
+        "process": best == clips.motions,
+        "direction": motion[rows, clips.motions] > opposite,
+        "axis": best // 2 == clips.motions // 2,
+        "state": thing.argmax(dim=1) == clips.objects,
+    }
+    return {name: 100 * hits.double().mean().item() for name, hits in right.items()}
+
+
+def compare_views(
+    icons: Icons, config: TimeConfig, seed: int, views: tuple[str, ...] = VIEWS
+) -> dict[str, float]:
+    """Train one model for each view of the same clips and test it.
+
+    Returns:
+        ``"<view>.<measure>"`` in percent, see `score_view`; the test clips are shown both ways,
+        so an order-free model has 50 for the direction. ``"<view>.reversed"`` is the direction
+        when the frames are played backwards and the caption stays: a model that uses the order
+        must fall to 100 minus its score.
+
+    Raises:
+        ValueError: unknown view, object or style.
+    """
+    for view in views:
+        check_choice("view", view, VIEWS)
+    train = draw_clips(icons, config, config.train_clips, _stream(seed, "train"))
+    test = draw_clips(icons, config, config.test_clips, _stream(seed, "test")).both_ways()
+    lied = Clips(test.frames.flip(1), test.objects, test.motions, test.names)
+    found: dict[str, float] = {}
+    for view in views:
+        model = train_view(train, view, config, seed)
+        scores = score_view(model, test, view, seed)
+        scores["reversed"] = score_view(model, lied, view, seed)["direction"]
+        found |= {f"{view}.{name}": value for name, value in scores.items()}
+    return found
+
+
+def _stream(seed: int, name: str) -> torch.Generator:
+    return make_generator(derive_seed(seed, "clips", name))
+
+
+def example_clips(icons: Icons, config: TimeConfig, seed: int) -> Clips:
+    """Six clips for a figure, one of each motion; the second of a pair is the first backwards."""
+    clips = draw_clips(icons, config, 3, _stream(seed, "example"))
+    both = clips.both_ways()
+    order = both.motions.argsort()
+    return Clips(both.frames[order], both.objects[order], both.motions[order], both.names)
