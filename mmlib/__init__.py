@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         VisionTransformerEncoder,
         VisualEncoderComparison,
     )
+    from mmlib.modality import ModalityCharacteristics
+    from mmlib.semantics import SemanticAlignmentChallenges
     from mmlib.train import CLIPTraining
 
 __all__ = [
@@ -32,9 +34,11 @@ __all__ = [
     "ChannelAttention",
     "FeaturePyramidNetwork",
     "HybridVisualEncoder",
+    "ModalityCharacteristics",
     "MultiScaleAttention",
     "MultiScaleVisualEncoder",
     "ScaleAttention",
+    "SemanticAlignmentChallenges",
     "SpatialAttention",
     "VisionTransformerEncoder",
     "VisualEncoderComparison",
@@ -48,9 +52,11 @@ _HOMES = {
     "ChannelAttention": "mmlib.encoders",
     "FeaturePyramidNetwork": "mmlib.encoders",
     "HybridVisualEncoder": "mmlib.encoders",
+    "ModalityCharacteristics": "mmlib.modality",
     "MultiScaleAttention": "mmlib.encoders",
     "MultiScaleVisualEncoder": "mmlib.encoders",
     "ScaleAttention": "mmlib.encoders",
+    "SemanticAlignmentChallenges": "mmlib.semantics",
     "SpatialAttention": "mmlib.encoders",
     "VisionTransformerEncoder": "mmlib.encoders",
     "VisualEncoderComparison": "mmlib.encoders",

