@@ -1,0 +1,158 @@
+"""The speech synthesiser espeak-ng, called through ctypes. No network, no audio device.
+
+The library and its voices come with the package `espeakng-loader` (GPL-3.0-or-later), which is
+optional and imported only when something is spoken.
+
+espeak-ng remembers what it said: the tremble of the voice goes on where the last word stopped, and
+its breath noise comes from a clock. A word would sound a little different in every place of a list.
+So every word gets a library that was loaded for it alone, with a fixed seed: a few milliseconds
+each, and the same text is the same samples.
+"""
+
+from __future__ import annotations
+
+import _ctypes
+import ctypes
+import importlib
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mmlib.data.spectrogram import SAMPLE_RATE
+
+PACKAGE = "espeakng-loader"
+INSTALL_HINT = 'run `pip install espeakng-loader`, or `pip install "mmlib[audio]"`'
+
+# Numbers from espeak-ng's header speak_lib.h.
+_SYNCHRONOUS, _DO_NOT_EXIT, _UTF8 = 2, 0x8000, 1
+_RATE, _PITCH = 1, 3
+_IPA = 2
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
+_lock = threading.Lock()
+
+
+def synthesise(text: str, voice: str, rate: int, pitch: int) -> bytes:
+    """What espeak-ng says: 16-bit samples in the machine's byte order, 22,050 a second.
+
+    Raises:
+        ModuleNotFoundError: the package is missing; the message says how to install it.
+        RuntimeError: the library does not start, or refuses the voice or the text.
+    """
+    chunks: list[bytes] = []
+
+    @_Callback
+    def collect(samples: Any, count: int, events: Any) -> int:
+        if samples and count > 0:
+            chunks.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    with _library(voice) as library:
+        library.espeak_SetSynthCallback(collect)
+        library.espeak_SetParameter(_RATE, rate, 0)
+        library.espeak_SetParameter(_PITCH, pitch, 0)
+        data = text.encode()
+        size = ctypes.c_size_t(len(data) + 1)
+        if library.espeak_Synth(data, size, 0, 0, 0, _UTF8, None, None):
+            raise RuntimeError(f"espeak-ng could not speak {text!r} with the voice {voice!r}")
+    return b"".join(chunks)
+
+
+def pronounce(text: str, voice: str) -> str:
+    """The sounds of a text in the international phonetic alphabet, by espeak-ng's own rules.
+
+    Text that the language's rules cannot read is read in English, in between `(en)` and the
+    language's own mark.
+
+    Raises:
+        ModuleNotFoundError: the package is missing; the message says how to install it.
+        RuntimeError: the library does not start, or refuses the voice.
+    """
+    with _library(voice) as library:
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        rest, clauses = ctypes.c_char_p(text.encode()), []
+        while rest.value is not None:
+            clause = library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA)
+            clauses.append((clause or b"").decode())
+    return " ".join(clauses).strip()
+
+
+def voice_parts() -> tuple[frozenset[str], frozenset[str]]:
+    """The languages and the variants that are installed; `fr+f2` is language `fr`, variant `f2`.
+
+    Raises:
+        ModuleNotFoundError: the package is missing; the message says how to install it.
+    """
+    return _voice_files(_paths()[1])
+
+
+@cache
+def _voice_files(data: str) -> tuple[frozenset[str], frozenset[str]]:
+    languages = (path.name.lower() for path in Path(data, "lang").rglob("*") if path.is_file())
+    return frozenset(languages), frozenset(os.listdir(Path(data, "voices", "!v")))
+
+
+def _paths() -> tuple[str, str]:
+    """The library and the folder of its data."""
+    try:
+        loader = importlib.import_module("espeakng_loader")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"spoken names need the package {PACKAGE!r}: {INSTALL_HINT}", name="espeakng_loader"
+        ) from error
+    return str(loader.get_library_path()), str(loader.get_data_path())
+
+
+@contextmanager
+def _library(voice: str) -> Iterator[Any]:
+    """A library that has said nothing yet, started with a voice; unloaded at the end."""
+    path, data = _paths()
+    with _lock:
+        library = _load(path)
+        try:
+            _start(library, path, data)
+            if library.espeak_SetVoiceByName(voice.encode()):
+                raise RuntimeError(f"espeak-ng has no voice {voice!r}")
+            yield library
+        finally:
+            library.espeak_Terminate()
+            _unload(library)
+
+
+def _load(path: str) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(path)
+    except OSError as error:
+        raise RuntimeError(
+            f"the library {path} cannot be loaded ({error}): `pip install --force-reinstall "
+            f"{PACKAGE}`"
+        ) from error
+
+
+def _start(library: ctypes.CDLL, path: str, data: str) -> None:
+    if library.espeak_ng_GetSampleRate():  # 0 in a library that was just loaded
+        warnings.warn(
+            f"{path} is in use by something else in this process, so it keeps what it remembers: "
+            "samples may differ a little from those of a fresh process",
+            stacklevel=2,
+        )
+    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(data), _DO_NOT_EXIT)
+    if rate != SAMPLE_RATE:
+        raise RuntimeError(
+            f"espeak-ng did not start from {data} (it answered {rate}, not {SAMPLE_RATE} Hz): "
+            f"`pip install --force-reinstall {PACKAGE}`"
+        )
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))
+
+
+def _unload(library: ctypes.CDLL) -> None:
+    close: Callable[[int], object] = (
+        getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary  # type: ignore[attr-defined]
+    )
+    close(library._handle)
