@@ -5,8 +5,8 @@ optional and imported only when something is spoken.
 
 espeak-ng remembers what it said: the tremble of the voice goes on where the last word stopped, and
 its breath noise comes from a clock. A word would sound a little different in every place of a list.
-So every word gets a library that was loaded for it alone, with a fixed seed: a few milliseconds
-each, and the same text is the same samples.
+So every word gets a library that was loaded for it alone, with a fixed seed: about a
+millisecond each, and the same text is the same samples.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import importlib
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -83,8 +83,10 @@ def pronounce(text: str, voice: str) -> str:
     return " ".join(clauses).strip()
 
 
-def voice_parts() -> tuple[frozenset[str], frozenset[str]]:
-    """The languages and the variants that are installed; `fr+f2` is language `fr`, variant `f2`.
+def voice_parts() -> tuple[Mapping[str, str], frozenset[str]]:
+    """The files of the languages that are installed, by code, and the names of the variants.
+
+    `fr+f2` is language `fr`, variant `f2`; the file of `fr` is `roa/fr`.
 
     Raises:
         ModuleNotFoundError: the package is missing; the message says how to install it.
@@ -93,9 +95,11 @@ def voice_parts() -> tuple[frozenset[str], frozenset[str]]:
 
 
 @cache
-def _voice_files(data: str) -> tuple[frozenset[str], frozenset[str]]:
-    languages = (path.name.lower() for path in Path(data, "lang").rglob("*") if path.is_file())
-    return frozenset(languages), frozenset(os.listdir(Path(data, "voices", "!v")))
+def _voice_files(data: str) -> tuple[Mapping[str, str], frozenset[str]]:
+    folder = Path(data, "lang")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    languages = {path.name.lower(): path.relative_to(folder).as_posix() for path in files}
+    return languages, frozenset(os.listdir(Path(data, "voices", "!v")))
 
 
 def _paths() -> tuple[str, str]:
@@ -117,7 +121,10 @@ def _library(voice: str) -> Iterator[Any]:
         library = _load(path)
         try:
             _start(library, path, data)
-            if library.espeak_SetVoiceByName(voice.encode()):
+            language, plus, variant = voice.partition("+")
+            # With the name of its file a voice is found at once, without reading all others.
+            file = _voice_files(data)[0].get(language, language) + plus + variant
+            if library.espeak_SetVoiceByName(file.encode()):
                 raise RuntimeError(f"espeak-ng has no voice {voice!r}")
             yield library
         finally:

@@ -19,7 +19,7 @@ from mmlib.layers import check_positive
 
 SAMPLE_RATE = 22050  # samples a second: what the synthesiser gives
 HOP = 220  # samples from one transform to the next: 9.98 ms
-POOL = 3  # hops in one column: 29.9 ms, so 32 columns are 0.96 s
+POOL = 4  # hops in one column: 39.9 ms, so 32 columns are 1.28 s
 FLOOR_DB = 80.0  # black is this far below the loudest cell of the same sound
 
 

@@ -49,7 +49,7 @@ VOICES = {
     "fr": "fr",
     "de": "de",
     "it": "it",
-    "pt": "pt",
+    "pt": "pt-br",  # the names say trem and ônibus, as in Brazil
     "ru": "ru",
     "tr": "tr",
     "id": "id",
@@ -62,9 +62,19 @@ VOICES = {
 #: Japanese is not among them: the voice knows the syllabic scripts only and says "Chinese letter"
 #: for a kanji, which two names in three have. Judged by `phonemes`; no native speaker was asked.
 SPOKEN = tuple(language for language in VOICES if language != "ja")
-#: English voices that differ in pitch, formants and tempo.
-TRAIN_SPEAKERS = ("en+m1", "en+m2", "en+m3", "en+m4", "en+f1", "en+f2", "en+f3", "en+f4")
-TEST_SPEAKERS = ("en+m7", "en+f5")
+#: English voices, chosen from 21 so that no two are near copies of each other. The test speakers
+#: are two lower and two higher voices that no training speaker resembles more than another does.
+TRAIN_SPEAKERS = (
+    "en+m1",
+    "en+m3",
+    "en+m4",
+    "en+iven",
+    "en+f1",
+    "en+f3",
+    "en+f4",
+    "en+belinda",
+)
+TEST_SPEAKERS = ("en+m8", "en+steph", "en+f5", "en+grandma")
 SPEAKERS = TRAIN_SPEAKERS + TEST_SPEAKERS
 
 RATES = (80, 450)  # words a minute, both included
@@ -144,7 +154,7 @@ def spoken_table(
         names: N texts.
         speakers: S voices.
         bands: rows of a picture.
-        frames: columns, of 30 ms.
+        frames: columns, of 40 ms.
         cache: the folder of the cache; None for `mmlib.runtime.cache_dir()`.
 
     Returns:
