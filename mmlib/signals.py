@@ -19,13 +19,18 @@ from mmlib.unknown import unknown
 
 SEEN_ONCE = 0.1  # the largest share of blocks that may occur a single time
 
-# Raw LZMA2 has no container around the data.
-_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
+
+def _lzma2(data: bytes) -> bytes:
+    """Raw LZMA2, which has no container; a dictionary larger than the data only costs memory."""
+    size = min(max(len(data), 4096), 2**26)
+    preset = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": size}
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=[preset])
+
 
 #: Compressors of the standard library at their strongest.
 METHODS: dict[str, Callable[[bytes], bytes]] = {
     "bz2": lambda data: bz2.compress(data, 9),
-    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_RAW, filters=_LZMA),
+    "lzma": _lzma2,
     "zlib": lambda data: zlib.compress(data, 9),
 }
 
@@ -79,7 +84,8 @@ def conditional_entropy(data: bytes, order: int = 1) -> float:
     correction of Miller (1955). Many more blocks than bytes can occur, and from too little data
     the result falls towards 0 whatever the signal is. So it is refused when more than a tenth of
     the long blocks occur only once: that share estimates how often a block would come that was
-    never seen (Good 1953). On independent random bytes the error was then at most 0.15 bits.
+    never seen (Good 1953). What is left of the bias was at most 0.25 bits, too low, on 250 and
+    more independent bytes of 4 to 256 kinds, equally likely or by Zipf's law.
 
     Args:
         data: enough of it; put the texts or pictures of one kind together.
