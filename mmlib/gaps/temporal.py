@@ -32,9 +32,7 @@ ORDERS = ("ordered", "bag")
 VIEWS = ("ordered", "shuffled", "one", "bag")
 #: Percent right by guessing. A model without order that reads the axis has 50 for the process.
 CHANCE = {"process": 100 / 6, "direction": 50.0, "axis": 100 / 3}
-OBJECTS = (
-    "dog", "cat", "elephant", "turtle", "banana", "airplane", "umbrella", "guitar", "key", "tent",
-)  # fmt: skip
+OBJECTS = ("frog", "elephant", "whale", "banana", "strawberry", "airplane", "umbrella", "guitar")
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,14 @@ class TimeConfig(Variations):
         batch_size, budget: the same for every view.
     """
 
-    image_size: int = 24
+    image_size: int = 20
     frames: int = 4
     objects: tuple[str, ...] = OBJECTS
-    styles: tuple[str, ...] = ("openmoji", "twemoji")
-    train_clips: int = 3000
+    styles: tuple[str, ...] = ("openmoji",)
+    train_clips: int = 1500
     test_clips: int = 300
-    batch_size: int = 64
-    budget: PairBudget = field(default_factory=lambda: PairBudget(steps=200))
+    batch_size: int = 40
+    budget: PairBudget = field(default_factory=lambda: PairBudget(steps=150, learning_rate=3e-3))
 
     def __post_init__(self) -> None:
         check_positive(batch_size=self.batch_size)
