@@ -29,12 +29,12 @@ class RankAgreement:
     Attributes:
         rho: between the score and the mean over seeds.
         by_seed: rho of each seed alone, how much the seeds matter.
-        p: share of the orders of the measured means with a rho as large as this, or larger.
+        p: one-sided, from `permutation_p`: how often an order of the means drawn blindly does as well.
         low, high: percentile bootstrap interval over the items.
         confidence: of the interval.
         items: n.
         rounds: resamples drawn for the interval.
-        skipped: resamples without an interval's rho, because one side was constant.
+        skipped: resamples that have no rho, because one side was constant.
     """
 
     rho: float
@@ -63,8 +63,7 @@ def average_ranks(values: Values) -> np.ndarray:
     Raises:
         ValueError: no values, more than one row of them, or one is not finite.
     """
-    _, which, counts = np.unique(_row(values), return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[which]
+    return _ranks(_row(values))
 
 
 def spearman(x: Values, y: Values) -> float:
@@ -75,7 +74,7 @@ def spearman(x: Values, y: Values) -> float:
             one side is constant: an order that does not exist agrees with nothing.
     """
     first, second = _items(x, y)
-    a, b = average_ranks(first), average_ranks(second)
+    a, b = _ranks(first), _ranks(second)
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b / math.sqrt((a @ a) * (b @ b)))
 
@@ -167,6 +166,7 @@ def spearman_interval(
     seed: int,
     confidence: float = 0.95,
     *,
+    orders: Iterable[Sequence[int]] | None = None,
     rounds: int = 2000,
 ) -> RankAgreement:
     """Does the score order the items as the measurements do, and how sure is that?
@@ -174,13 +174,15 @@ def spearman_interval(
     Seeds and items are different kinds of doubt. More seeds make the measured means sharp;
     `by_seed` shows what is left. No number of seeds adds an item: the interval resamples the items
     (x and mean together), which with 6 of them is rough, and should be read as how much rho hangs
-    on single items. Resamples in which one side is constant have no rho; they are counted.
+    on single items. Items that share members are not independent, which the interval ignores and
+    `orders` can mend for p. Resamples in which one side is constant have no rho; they are counted.
 
     Args:
         x: score of the n items.
         runs: (S, n) measurements, one row per seed; larger should go with a larger score.
         seed: of the bootstrap and, for more than 8 items, of the random orders.
         confidence: of the interval, in (0, 1).
+        orders: the orders behind p, as in `permutation_p`; None is all of them.
         rounds: resamples.
 
     Raises:
@@ -195,8 +197,8 @@ def spearman_interval(
     scores = np.array(_row(x))  # (n,)
     table = _table(runs, len(scores))  # (S, n)
     means = table.mean(axis=0)  # (n,)
-    rng = np.random.default_rng(seed)
-    rhos = []
+    rho = spearman(scores, means)
+    rng, rhos = np.random.default_rng(seed), []
     for rows in rng.integers(len(scores), size=(rounds, len(scores))):
         if np.ptp(scores[rows]) > 0 and np.ptp(means[rows]) > 0:
             rhos.append(spearman(scores[rows], means[rows]))
@@ -206,9 +208,9 @@ def spearman_interval(
         )
     low, high = np.quantile(rhos, [(1 - confidence) / 2, (1 + confidence) / 2])
     return RankAgreement(
-        rho=spearman(scores, means),
+        rho=rho,
         by_seed=tuple(spearman(scores, row) for row in table),
-        p=permutation_p(scores, means, seed=seed),
+        p=permutation_p(scores, means, orders=orders, seed=seed),
         low=float(low),
         high=float(high),
         confidence=confidence,
@@ -220,6 +222,13 @@ def spearman_interval(
 
 def _row(values: Values) -> list[float]:
     return check_values(np.asarray(values).tolist())
+
+
+def _ranks(values: list[float]) -> np.ndarray:
+    row = np.array(values)
+    order = np.sort(row)
+    first, last = np.searchsorted(order, row), np.searchsorted(order, row, side="right")
+    return (first + 1 + last) / 2
 
 
 def _items(x: Values, y: Values) -> tuple[list[float], list[float]]:
