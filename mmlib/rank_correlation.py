@@ -29,7 +29,7 @@ class RankAgreement:
     Attributes:
         rho: between the score and the mean over seeds.
         by_seed: rho of each seed alone, how much the seeds matter.
-        p: one-sided, from `permutation_p`: how often an order of the means drawn blindly does as well.
+        p: one-sided, from `permutation_p`: how often a blindly drawn order does as well or better.
         low, high: percentile bootstrap interval over the items.
         confidence: of the interval.
         items: n.
