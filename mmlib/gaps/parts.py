@@ -115,12 +115,14 @@ def drawings_of(icons: Icons, names: Sequence[str], styles: Sequence[str]) -> Te
     """
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"objects {tuple(names)} must be 2 or more different names")
+    if not styles:
+        raise ValueError("styles is empty: name at least one")
     rows = torch.tensor([icons.index(name) for name in names], device=icons.rgba.device)
     layers = torch.tensor([icons.style_index(style) for style in styles], device=rows.device)
     missing = (~icons.has[layers][:, rows]).nonzero().tolist()
-    if not len(layers) or missing:
-        what = f"{names[missing[0][1]]!r} has no drawing in it" if missing else "none is named"
-        raise ValueError(f"styles {tuple(styles)} cannot be used: {what}")
+    if missing:
+        style, name = missing[0]
+        raise ValueError(f"{names[name]!r} has no drawing in style {styles[style]!r}: use another")
     return icons.rgba[layers][:, rows].transpose(2, 3).contiguous()
 
 

@@ -152,9 +152,9 @@ def score_told(
     """Percent right on captions told as in training, among four; chance is 25.
 
     'sideways' is left or right, 'upright' above or below, each among all four places, 'place' the
-    mean of both; 'object' is the name among four, the place being right. Every picture is told by both tellers in turn, and
-    their scores are weighted with their shares, so that 'sideways' cannot pass `recipe.bound` by
-    luck. 'bound' is that bound.
+    mean of both; 'object' is the name among four, the place being right. Every picture is told by
+    both tellers in turn, and their scores are weighted with their shares, so that 'sideways'
+    cannot pass `recipe.bound` by luck. 'bound' is that bound.
     """
     images, facts, generator = _test_pictures(task, recipe, seed)
     image = embed_images(model, images)
