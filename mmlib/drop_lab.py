@@ -73,7 +73,7 @@ def drop(
         ValueError: a share outside (0, 1], an unknown kind, or a shape that is none of the above.
     """
     check_choice("kind", kind, KINDS)
-    if share.shape != signal.shape[:1] or bool(((share <= 0) | (share > 1)).any()):
+    if share.shape != signal.shape[:1] or not bool(((share > 0) & (share <= 1)).all()):
         raise ValueError(f"share must be ({len(signal)},) in (0, 1], got {share}")
     if signal.ndim == 2 and not signal.is_floating_point():
         return _drop_bytes(signal, share, generator, kind)

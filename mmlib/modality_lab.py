@@ -24,7 +24,7 @@ from mmlib.text import TextConfig, TextEncoder
 from mmlib.tokenizer import FIRST_MERGE
 
 PAIRS = tuple(combinations(MODALITIES, 2))
-CNN: dict[str, Any] = {"stem": 16, "widths": (32, 64), "depths": (1, 1)}
+CNN: dict[str, Any] = {"stem": 16, "widths": (32, 64, 96), "depths": (1, 1, 1)}
 
 
 class FrameMean(nn.Module):
@@ -52,7 +52,7 @@ def build_encoder(modality: str, world: Renditions, generator: torch.Generator) 
     """
     check_choice("modality", modality, MODALITIES)
     if modality == "text":
-        config = TextConfig(FIRST_MERGE, world.config.letters + 2, width=64, depth=1)
+        config = TextConfig(FIRST_MERGE, world.config.context_length, width=64, depth=1)
         return TextEncoder(config, generator=generator)
     cnn = CNNVisualEncoder("tiny", generator=generator, **CNN)
     return FrameMean(cnn) if modality == "video" else cnn

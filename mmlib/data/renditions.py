@@ -44,6 +44,11 @@ class RenditionConfig:
     letters: int = 24
     variation: AugmentConfig = AugmentConfig(rotate=20.0, scale=(0.65, 1.05), shift=0.15)
 
+    @property
+    def context_length(self) -> int:
+        """Tokens of a name: start, the space that stands before a word, its bytes, end."""
+        return self.letters + 3
+
     def __post_init__(self) -> None:
         check_positive(frames=self.frames, letters=self.letters)
         if self.frames < 2:
@@ -90,7 +95,7 @@ class Renditions:
                 f"{long[0]!r} has more than letters={self.config.letters} bytes: choose concepts "
                 "with short_names(icons, letters)"
             )
-        self.tokens = Tokenizer().encode(self.names, self.config.letters + 2).to(self.device)
+        self.tokens = Tokenizer().encode(self.names, self.config.context_length).to(self.device)
         self._styles = torch.tensor([icons.style_index(a) for a in ARTISTS], device=self.device)
         self._vary = IconAugmentation(self.config.variation)
         self.spoken: dict[str, Tensor] = {}
@@ -118,7 +123,7 @@ class Renditions:
                 afresh in both.
 
         Returns:
-            text: int64 (B, letters + 2) bytes with start and end; image: (B, 3, H, H);
+            text: int64 (B, context_length) bytes with start and end; image: (B, 3, H, H);
             audio: (B, 3, H, H); video: (B, frames, 3, H, H); the last three float32 in [0, 1].
 
         Raises:
