@@ -15,6 +15,7 @@ import _ctypes
 import ctypes
 import importlib
 import os
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ _IPA = 2
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
+_PATH_LIMIT = 140  # bytes; espeak-ng cuts a longer name of its folder off, here at 160
+_folders: list[tempfile.TemporaryDirectory[str]] = []
 _lock = threading.Lock()
 
 
@@ -149,13 +152,31 @@ def _start(library: ctypes.CDLL, path: str, data: str) -> None:
             "samples may differ a little from those of a fresh process",
             stacklevel=2,
         )
-    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(data), _DO_NOT_EXIT)
+    rate = 0
+    if Path(data, "phontab").is_file():  # else it would look for data elsewhere, and print
+        folder = os.fsencode(_short(data))
+        rate = library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _DO_NOT_EXIT)
     if rate != SAMPLE_RATE:
         raise RuntimeError(
             f"espeak-ng did not start from {data} (it answered {rate}, not {SAMPLE_RATE} Hz): "
-            f"`pip install --force-reinstall {PACKAGE}`"
+            f"`pip install --force-reinstall {PACKAGE}`, into a folder with a shorter name if "
+            f"this one has more than {_PATH_LIMIT} letters"
         )
     library.espeak_ng_SetRandSeed(ctypes.c_long(1))
+
+
+def _short(data: str) -> str:
+    """The folder, or a link to it in a temporary folder where its name is too long."""
+    return data if len(os.fsencode(data)) <= _PATH_LIMIT or os.name == "nt" else _link(data)
+
+
+@cache
+def _link(data: str) -> str:
+    folder = tempfile.TemporaryDirectory(prefix="espeak-")
+    _folders.append(folder)  # lives as long as the process
+    link = Path(folder.name, "espeak-ng-data")
+    link.symlink_to(data, target_is_directory=True)
+    return str(link)
 
 
 def _unload(library: ctypes.CDLL) -> None:

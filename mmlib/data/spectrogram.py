@@ -88,7 +88,7 @@ def mel_power(waves: Tensor, bands: int = 32, n_fft: int = 512, hop: int = HOP) 
         pad_mode="constant",
         return_complex=True,
     )  # (N, F, T)
-    return filters @ spectrum.abs().square()
+    return filters @ torch.view_as_real(spectrum).square().sum(dim=-1)
 
 
 def log_mel(
