@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mmlib.augment.image import N_RANDOM, AugmentConfig, IconAugmentation, augment_icons
 from mmlib.data.icons import Icons
-from mmlib.data.speech import TEST_SPEAKERS, TRAIN_SPEAKERS, available, spoken_table
+from mmlib.data.speech import TEST_SPEAKERS, TRAIN_SPEAKERS, available, speak, spoken_table
 from mmlib.layers import check_choice, check_positive
 from mmlib.tokenizer import Tokenizer
 
@@ -143,6 +143,26 @@ class Renditions:
         speaker = torch.randint(len(table), concepts.shape, generator=generator, device=self.device)
         loud = table[speaker, concepts].float() / 255  # (B, H, H)
         return loud[:, None].expand(-1, 3, -1, -1)
+
+    def raw(
+        self, modality: str, concepts: Tensor, generator: torch.Generator
+    ) -> list[str | Tensor]:
+        """One rendition of each concept as it would be stored, for `mmlib.signals.to_bytes`.
+
+        Returns:
+            text: names; image: uint8 (3, H, W); audio: waveforms float32 (n,) of the first
+            speaker; video: uint8 (frames, 3, H, W).
+
+        Raises:
+            ValueError: as `draw`.
+        """
+        names = [self.names[row] for row in concepts.tolist()]
+        if modality == "text":
+            return list(names)
+        if modality == "audio" and self.spoken:
+            return list(speak(names, TRAIN_SPEAKERS[0]))
+        values = self.draw(modality, concepts, generator)
+        return list((values * 255).round().to(torch.uint8))
 
     def _drawings(self, concepts: Tensor, generator: torch.Generator) -> Tensor:
         """Drawings (B, 4, H, H) of the concepts, each by either artist."""

@@ -106,3 +106,15 @@ def test_a_long_name_is_refused(eight: Icons) -> None:
 def test_one_frame_is_no_clip() -> None:
     with pytest.raises(ValueError, match="frames=1 make no motion"):
         RenditionConfig(frames=1)
+
+
+def test_raw_renditions_become_bytes(world: Renditions) -> None:
+    from mmlib.signals import to_bytes
+
+    sizes = {
+        m: [len(to_bytes(x)) for x in world.raw(m, torch.arange(8), make_generator(0))]
+        for m in MODALITIES
+    }
+    assert sizes["text"] == [len(name) for name in world.names]
+    assert set(sizes["image"]) == {3 * 32 * 32} and set(sizes["video"]) == {4 * 3 * 32 * 32}
+    assert all(4_000 < size < 200_000 and size % 2 == 0 for size in sizes["audio"])

@@ -1,0 +1,143 @@
+"""Figures of chapter 1: one concept as four signals, and two clouds of embeddings on one map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from mmlib.alignment import PlanarMap
+from mmlib.data.spectrogram import SAMPLE_RATE
+from mmlib.figure_style import COLOURS, FAINT, INK, figure_of, style, subplots
+
+MARKERS = ("o", "^", "s", "D")
+
+
+def four_signals(
+    name: str, picture: Tensor, clip: Tensor, wave: Tensor | None = None, mel: Tensor | None = None
+) -> Figure:
+    """One concept as its written name, a drawing, its spoken name, and frames of a clip.
+
+    Args:
+        name: shown with its bytes below.
+        picture: uint8 (3, H, W).
+        clip: uint8 (T, 3, H, W); four frames spread over it are shown.
+        wave, mel: float waveform (n,) and picture of it (bands, frames), low band first; None says
+            in their places that there is no sound here.
+
+    Raises:
+        ValueError: a picture or clip of another type or shape.
+    """
+    if picture.dtype != torch.uint8 or picture.ndim != 3 or clip.ndim != 4:
+        raise ValueError(
+            f"give a uint8 picture (3, H, W) and a clip (T, 3, H, W), got {picture.dtype} "
+            f"{tuple(picture.shape)} and {tuple(clip.shape)}"
+        )
+    figure, axes = subplots(2, 4, height=4.0)
+    with style():
+        top = axes[0]
+        data = name.encode()
+        _blank(top[0], "text")
+        top[0].text(0.5, 0.6, name, ha="center", va="center", fontsize=15, color=INK)
+        codes = " ".join(str(byte) for byte in data)
+        top[0].text(0.5, 0.3, codes, ha="center", va="center", fontsize=7, color=FAINT, wrap=True)
+        _blank(top[1], "image")
+        top[1].imshow(picture.permute(1, 2, 0).cpu().numpy())
+        _sound(top[2], top[3], wave, mel)
+        moments = torch.linspace(0, len(clip) - 1, 4).round().long()
+        for ax, moment in zip(axes[1], moments.tolist(), strict=True):
+            _blank(ax, f"video, frame {moment + 1}")
+            ax.imshow(clip[moment].permute(1, 2, 0).cpu().numpy())
+    return figure
+
+
+def _sound(left: Axes, right: Axes, wave: Tensor | None, mel: Tensor | None) -> None:
+    if wave is None or mel is None:
+        for ax in (left, right):
+            _blank(ax, "audio")
+            ax.text(0.5, 0.5, "no speech\nsynthesiser", ha="center", va="center", color=FAINT)
+        return
+    seconds = torch.arange(len(wave)) / SAMPLE_RATE
+    left.plot(seconds.numpy(), wave.cpu().numpy(), linewidth=0.4, color=COLOURS[0])
+    left.set(title="audio, waveform", xlabel="s", yticks=[])
+    right.imshow(mel.cpu().numpy(), origin="lower", aspect="auto", cmap="magma")
+    right.grid(False)
+    right.set(title="audio, as 32 bands", xticks=[], yticks=[])
+
+
+def _blank(ax: Axes, title: str) -> None:
+    ax.set(title=title, xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    ax.grid(False)
+    ax.autoscale(True)
+
+
+def embedding_map(
+    planar: PlanarMap, labels: Sequence[str], *, lines: bool = True, title: str = "",
+    ax: Axes | None = None,
+) -> Figure:  # fmt: skip
+    """Two or more clouds on one plane, each with its mark and colour; lines join equal rows.
+
+    Args:
+        planar: from `mmlib.alignment.pca_2d`.
+        labels: one for each cloud.
+        lines: whether row i of the first cloud is joined with row i of the second.
+        title: above the map.
+
+    Raises:
+        ValueError: another number of labels than clouds; lines between clouds of other lengths.
+    """
+    clouds = [cloud.cpu().numpy() for cloud in planar]
+    if len(labels) != len(clouds):
+        raise ValueError(f"{len(labels)} labels for {len(clouds)} clouds: give one for each")
+    if lines and (len(clouds) < 2 or len(clouds[0]) != len(clouds[1])):
+        raise ValueError("lines join row i of two clouds of one length: set lines=False")
+    with style():
+        axes = ax if ax is not None else subplots(height=4.0)[1][0, 0]
+        if lines:
+            for ends in zip(*clouds[:2], strict=True):  # two points
+                axes.plot(*zip(*ends, strict=True), color=FAINT, linewidth=0.4, alpha=0.5)
+        for index, (cloud, label) in enumerate(zip(clouds, labels, strict=True)):
+            axes.scatter(*cloud.T, s=14, label=label, color=COLOURS[index], marker=MARKERS[index])
+        share = 100 * sum(planar.explained)
+        axes.set(title=title, xticks=[], yticks=[], xlabel=f"{share:.0f} % of the variance")
+        axes.legend()
+        return figure_of(axes)
+
+
+def score_scatter(
+    scores: Mapping[str, float], measured: Mapping[str, Mapping[str, Sequence[float]]],
+    *, xlabel: str, ylabel: str,
+) -> Figure:  # fmt: skip
+    """A score against measurements of the same items: a panel a measure, a bar over the seeds.
+
+    Args:
+        scores: by item.
+        measured: measure -> item -> one value a seed.
+        xlabel, ylabel: of all panels.
+
+    Raises:
+        ValueError: a measure has other items than the scores.
+    """
+    wrong = [name for name, items in measured.items() if set(items) != set(scores)]
+    if wrong or not measured:
+        raise ValueError(f"measures {wrong or 'none'}: give every item of the scores, and no other")
+    figure, axes = subplots(1, len(measured), height=3.6, sharey=True)
+    with style():
+        for ax, (name, items) in zip(axes[0], measured.items(), strict=True):
+            for index, (item, values) in enumerate(items.items()):
+                mean = sum(values) / len(values)
+                spread = [[mean - min(values)], [max(values) - mean]]
+                place = scores[item]
+                ax.errorbar(place, mean, yerr=spread, fmt="o", color=COLOURS[index], capsize=3)
+                ax.annotate(
+                    item, (place, mean), textcoords="offset points",
+                    xytext=(-7, 5) if place > 10 else (7, 5),
+                    ha="right" if place > 10 else "left", fontsize=8, color=INK,
+                )  # fmt: skip
+            ax.set(title=name, xlabel=xlabel)
+            ax.margins(x=0.25, y=0.15)
+        axes[0, 0].set(ylabel=ylabel)
+    return figure

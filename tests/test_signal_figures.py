@@ -1,0 +1,57 @@
+"""Figures of chapter 1 show what they are given, and refuse what does not fit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmlib.alignment import pca_2d
+from mmlib.signal_figures import embedding_map, four_signals, score_scatter
+
+PICTURE = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)
+CLIP = torch.randint(0, 256, (7, 3, 16, 16), dtype=torch.uint8)
+
+
+def test_four_signals_shows_bytes_and_four_moments() -> None:
+    figure = four_signals("ox", PICTURE, CLIP, torch.rand(2205), torch.rand(32, 32))
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[:2] == ["text", "image"]
+    assert titles[4:] == [f"video, frame {i}" for i in (1, 3, 5, 7)]
+    assert "111 120" in [text.get_text() for text in figure.axes[0].texts]
+    assert figure.axes[2].lines[0].get_xdata()[-1] == pytest.approx(0.1, abs=1e-3)
+
+
+def test_without_sound_its_places_say_so() -> None:
+    figure = four_signals("ox", PICTURE, CLIP)
+    assert all("no speech" in figure.axes[i].texts[0].get_text() for i in (2, 3))
+
+
+def test_four_signals_refuses_floats() -> None:
+    with pytest.raises(ValueError, match="uint8 picture"):
+        four_signals("ox", PICTURE.float(), CLIP)
+
+
+def test_the_map_joins_rows_and_states_the_variance() -> None:
+    planar = pca_2d(torch.randn(5, 8), torch.randn(5, 8))
+    axes = embedding_map(planar, ["a", "b"]).axes[0]
+    assert len(axes.lines) == 5 and len(axes.collections) == 2
+    assert f"{100 * sum(planar.explained):.0f} %" in axes.get_xlabel()
+    assert not embedding_map(planar, ["a", "b"], lines=False).axes[0].lines
+
+
+def test_the_map_refuses_what_does_not_fit() -> None:
+    planar = pca_2d(torch.randn(5, 8), torch.randn(4, 8))
+    with pytest.raises(ValueError, match="1 labels for 2 clouds"):
+        embedding_map(planar, ["a"])
+    with pytest.raises(ValueError, match="lines=False"):
+        embedding_map(planar, ["a", "b"])
+
+
+def test_scatter_has_a_panel_a_measure() -> None:
+    scores = {"x": 9.0, "y": 13.0}
+    runs = {"seen": {"x": [1.0, 2.0], "y": [3.0, 5.0]}, "new": {"x": [1.0], "y": [2.0]}}
+    figure = score_scatter(scores, runs, xlabel="score", ylabel="error")
+    assert [ax.get_title() for ax in figure.axes] == ["seen", "new"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["x", "y"]
+    with pytest.raises(ValueError, match="every item"):
+        score_scatter(scores, {"seen": {"x": [1.0]}}, xlabel="", ylabel="")
