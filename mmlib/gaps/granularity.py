@@ -102,6 +102,9 @@ def score_captions(
     'fine_ground' use fine captions that differ in this word alone; 'fine' is the mean of the last
     two, the details that a coarse caption omits. The same keys with '_unseen' are for the
     combinations of object and colour that training never showed.
+
+    A model that has learnt nothing scores chance over many seeds, but not in each: it has few
+    ways to be wrong, and repeats its arbitrary choice for all pictures of one colour.
     """
     scores: dict[str, float] = {}
     for split, ending in (("seen", ""), ("unseen", "_unseen")):

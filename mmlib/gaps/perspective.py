@@ -151,14 +151,17 @@ def score_told(
 ) -> dict[str, float]:
     """Percent right on captions told as in training, among four; chance is 25.
 
-    'sideways' is left or right, 'upright' above or below, each among all four places, 'place' the
+    'horizontal' is left or right, 'vertical' above or below, each among all four places, 'place' the
     mean of both; 'object' is the name among four, the place being right. Every picture is told by
-    both tellers in turn, and their scores are weighted with their shares, so that 'sideways'
+    both tellers in turn, and their scores are weighted with their shares, so that 'horizontal'
     cannot pass `recipe.bound` by luck. 'bound' is that bound.
+
+    A model that has learnt nothing scores chance over many seeds, but not in each: it repeats its
+    arbitrary choice of a word for all pictures of one place.
     """
     images, facts, generator = _test_pictures(task, recipe, seed)
     image = embed_images(model, images)
-    totals = {"sideways": 0.0, "upright": 0.0, "object": 0.0}
+    totals = {"horizontal": 0.0, "vertical": 0.0, "object": 0.0}
     for teller, owner, weight in _tellings(recipe):
         character = torch.full_like(facts[:, 1], teller, dtype=torch.bool)
         words = told_by(facts[:, 1], character)
@@ -168,7 +171,7 @@ def score_told(
         names = others(facts[:, 0], len(task.objects), len(PLACES), generator)  # (N, 4)
         hits = _hits(task, model, image, names, words[:, None], owner)
         totals["object"] += weight * percent(hits)
-    place = (totals["sideways"] + totals["upright"]) / 2
+    place = (totals["horizontal"] + totals["vertical"]) / 2
     return totals | {"place": place, "bound": recipe.bound}
 
 
@@ -177,9 +180,9 @@ def score_views(
 ) -> dict[str, float]:
     """Percent right among four on the same pictures in each view of `VIEWS`; chance is 25.
 
-    The captions are the viewer's unmarked ones. '<view>_unchanged_sideways' and '..._upright' keep
+    The captions are the viewer's unmarked ones. '<view>_unchanged_horizontal' and '..._vertical' keep
     the caption of the picture before it was mirrored or turned, '<view>_rewritten_...' say where
-    things are now; sideways and upright go by the place before. '<view>_object' is the name.
+    things are now; horizontal and vertical go by the place before. '<view>_object' is the name.
     """
     images, facts, generator = _test_pictures(task, recipe, seed)
     names, places = facts.unbind(1)
@@ -228,7 +231,7 @@ def _tellings(recipe: PerspectiveRecipe) -> Iterator[tuple[int, int, float]]:
 
 def _axes(places: Tensor) -> dict[str, Tensor]:
     """Which pictures (N,) have the object beside the character, and which above or below it."""
-    return {"sideways": places < 2, "upright": places >= 2}
+    return {"horizontal": places < 2, "vertical": places >= 2}
 
 
 def _all_places(words: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def test_a_mirrored_picture_gets_the_other_word(task: PerspectiveTask) -> None:
     images, unchanged, rewritten = view_examples(task, seed=0)
     assert images.shape == (5, 3, 32, 32) and len(set(unchanged)) == 1
     now = dict(zip(VIEWS, rewritten, strict=True))
-    assert now["upright"] == unchanged[0] and unchanged[0].endswith("on the left")
+    assert now["vertical"] == unchanged[0] and unchanged[0].endswith("on the left")
     assert now["mirrored"] == unchanged[0].replace("left", "right") == now["turned_180"]
     assert now["turned_90"].endswith("at the top") and now["turned_270"].endswith("at the bottom")
 
@@ -215,9 +215,9 @@ def test_an_oracle_reaches_every_bound(icons: Icons) -> None:
     oracle: Any = planted_oracle(task)
     for name in ("viewer only", "half, unmarked", "half, marked", "half, random marks"):
         scores = score_told(task, oracle, RECIPES[name].but(rounds=1), 0)
-        assert scores["sideways"] == scores["bound"] == RECIPES[name].bound
-        assert scores["upright"] == scores["object"] == 100
-        assert scores["place"] == (scores["sideways"] + 100) / 2
+        assert scores["horizontal"] == scores["bound"] == RECIPES[name].bound
+        assert scores["vertical"] == scores["object"] == 100
+        assert scores["place"] == (scores["horizontal"] + 100) / 2
 
 
 def test_an_oracle_is_wrong_with_old_captions_and_right_with_new_ones(icons: Icons) -> None:
@@ -226,7 +226,7 @@ def test_an_oracle_is_wrong_with_old_captions_and_right_with_new_ones(icons: Ico
     scores = score_views(task, oracle, QUICK, 0)
     for view, moved in VIEWS.items():
         assert scores[f"{view}_object"] == 100
-        for axis, place in (("sideways", 0), ("upright", 2)):
+        for axis, place in (("horizontal", 0), ("vertical", 2)):
             assert scores[f"{view}_rewritten_{axis}"] == 100
             assert scores[f"{view}_unchanged_{axis}"] == (100 if moved[place] == place else 0)
 
@@ -243,13 +243,13 @@ def test_a_model_that_sees_nothing_scores_chance_exactly(icons: Icons) -> None:
 def test_a_short_training_learns_places_up_to_the_bound(task: PerspectiveTask) -> None:
     budget = PairBudget(steps=40, learning_rate=4e-3)
     plain = run_perspective(task, QUICK.but(budget=budget), 100)
-    assert plain["sideways"] > 90 and plain["upright"] > 90
-    assert plain["mirrored_unchanged_sideways"] < 10  # below the chance of 25
-    assert plain["mirrored_rewritten_sideways"] > 90
-    assert plain["mirrored_unchanged_upright"] > 90
+    assert plain["horizontal"] > 90 and plain["vertical"] > 90
+    assert plain["mirrored_unchanged_horizontal"] < 10  # below the chance of 25
+    assert plain["mirrored_rewritten_horizontal"] > 90
+    assert plain["mirrored_unchanged_vertical"] > 90
     mixed = run_perspective(task, QUICK.but(budget=budget, character_share=0.5), 100)
-    assert 40 < mixed["sideways"] <= 50 + 1e-9 and mixed["bound"] == 50
-    assert mixed["upright"] > 90
+    assert 40 < mixed["horizontal"] <= 50 + 1e-9 and mixed["bound"] == 50
+    assert mixed["vertical"] > 90
 
 
 def test_a_seed_is_a_result(task: PerspectiveTask) -> None:
@@ -257,7 +257,7 @@ def test_a_seed_is_a_result(task: PerspectiveTask) -> None:
     first = run_perspective(task, recipe, 7)
     assert first == run_perspective(task, recipe, 7)
     assert first != run_perspective(task, recipe, 8)
-    assert set(first) == {"sideways", "upright", "place", "object", "bound"}
+    assert set(first) == {"horizontal", "vertical", "place", "object", "bound"}
     untrained = train_perspective(task, RECIPES["untrained"], 7)
     other = train_perspective(task, RECIPES["untrained"].but(marker="true"), 7)
     for a, b in zip(untrained.parameters(), other.parameters(), strict=True):
