@@ -249,21 +249,24 @@ class LanguageTask:
 def compare_diets(
     icons: Icons, config: LanguageConfig, seed: int, diets: tuple[str, ...] = ("en", "zh", "all")
 ) -> dict[str, float]:
-    """Train one model on each diet, and an untrained one as a control, and test all of them.
+    """Train one model on each diet, and two more as controls, and test all of them.
 
     Returns:
         In percent: ``"<diet>.<language>"`` picture to name; ``"<diet>.<language>.held_out"`` names
-        never trained; ``"<diet>.<a>-<b>"`` translation, from the first language into
-        every other; ``"<diet>.cognate"`` and ``"<diet>.no cognate"``, see `held_out_by_cognate`.
-        ``untrained`` is a diet too: there, translation works by spelling alone.
+        never trained; ``"<diet>.<a>-<b>"`` translation from the
+        first language into every other; ``"<diet>.cognate"`` and ``"<diet>.no cognate"``, see `held_out_by_cognate`.
+        Two controls are named like diets: ``untrained``, where translation works by spelling
+        alone, and ``short``, the first diet with as many steps as ``all`` spends on one language.
 
     Raises:
         ValueError: unknown diet, too few concepts.
     """
     task = LanguageTask(icons, config, seed)
     found: dict[str, float] = {}
-    for diet in (*diets, "untrained"):
-        model = task.train("all", steps=0) if diet == "untrained" else task.train(diet)
+    short = max(1, config.budget.steps // len(config.languages))
+    controls = {"untrained": 0, "short": short}
+    for diet in (*diets, *controls):
+        model = task.train(diet) if diet in diets else task.train(diets[0], controls[diet])
         space = task.embed(model)
         found[f"{diet}.cognate"], found[f"{diet}.no cognate"] = task.held_out_by_cognate(space)
         for language in config.languages:
