@@ -151,9 +151,9 @@ def score_told(
 ) -> dict[str, float]:
     """Percent right on captions told as in training, among four; chance is 25.
 
-    'horizontal' is left or right, 'vertical' above or below, each among all four places, 'place' the
-    mean of both; 'object' is the name among four, the place being right. Every picture is told by
-    both tellers in turn, and their scores are weighted with their shares, so that 'horizontal'
+    'horizontal' is left or right, 'vertical' above or below, each among all four places, 'place'
+    the mean of both; 'object' is the name among four, the place being right. Every picture is told
+    by both tellers in turn, and their scores are weighted with their shares, so that 'horizontal'
     cannot pass `recipe.bound` by luck. 'bound' is that bound.
 
     A model that has learnt nothing scores chance over many seeds, but not in each: it repeats its
@@ -180,9 +180,9 @@ def score_views(
 ) -> dict[str, float]:
     """Percent right among four on the same pictures in each view of `VIEWS`; chance is 25.
 
-    The captions are the viewer's unmarked ones. '<view>_unchanged_horizontal' and '..._vertical' keep
-    the caption of the picture before it was mirrored or turned, '<view>_rewritten_...' say where
-    things are now; horizontal and vertical go by the place before. '<view>_object' is the name.
+    The captions are the viewer's unmarked ones. '<view>_unchanged_horizontal' and '..._vertical'
+    keep the caption of the picture before it was mirrored or turned, '<view>_rewritten_...' say
+    where things are now; both axes go by the place before. '<view>_object' is the name.
     """
     images, facts, generator = _test_pictures(task, recipe, seed)
     names, places = facts.unbind(1)

@@ -87,7 +87,7 @@ def test_a_mirrored_picture_gets_the_other_word(task: PerspectiveTask) -> None:
     images, unchanged, rewritten = view_examples(task, seed=0)
     assert images.shape == (5, 3, 32, 32) and len(set(unchanged)) == 1
     now = dict(zip(VIEWS, rewritten, strict=True))
-    assert now["vertical"] == unchanged[0] and unchanged[0].endswith("on the left")
+    assert now["upright"] == unchanged[0] and unchanged[0].endswith("on the left")
     assert now["mirrored"] == unchanged[0].replace("left", "right") == now["turned_180"]
     assert now["turned_90"].endswith("at the top") and now["turned_270"].endswith("at the bottom")
 
