@@ -4,6 +4,9 @@
     result.difference("pixels", "same level", "object", "emotion")  # in points, with an interval
     order_verdict(result, "pixels", "same level")
 
+Two conditions ask two things. Wrong answers of the same level: which feeling is it? Of all levels:
+is it a feeling at all? Most pictures filed under feelings are faces, so the second is easier there.
+
 Two intervals answer two questions. Over seeds: would other pictures of the same words and another
 training give the same difference? Over words: would other words of these levels? Ten words are a
 small sample of a level, so the second is the wider one, and the one that a statement about levels

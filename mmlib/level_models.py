@@ -4,6 +4,7 @@ Every model scores all drawings with all words and is trained by one routine: an
 projection, a table of word embeddings and a loss that asks of each picture and each word whether
 they belong together. They differ in what the encoder is given: pixels, features of a network
 trained on ImageNet, or a thumbnail of 4 x 4 colours, which holds no more than a rough layout.
+The features of ImageNet were trained to name objects: their lead at that level is in part theirs.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A question is a picture that no model has seen and some words, of which one was 
 The levels differ in nothing that can be counted: as many words, each with about as many pictures,
 asked equally often, with as many wrong answers. See `mmlib.data.level_words` for the words.
 
-    benchmark = build_benchmark(load_icons(32, ARTISTS))
+    benchmark = build_benchmark(load_icons(32, DRAWN))
     train, test = benchmark.split(seed=0)
     questions = benchmark.questions(test, seed=0)
     questions.hits(scores)  # scores (S * N, V) of every drawing with every word
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from mmlib.data.icons import Icons
 from mmlib.data.level_words import (
+    DRAWN,
     LEVELS,
     RELATED,
     LevelWord,
@@ -254,7 +255,7 @@ def build_benchmark(
     """The words with at least `minimum` pictures, and those asked: matched tuples of one a level.
 
     Args:
-        icons: N concepts; only styles in which all are drawn.
+        icons: N concepts; only styles in which all are drawn, such as `DRAWN`.
         minimum: see `level_words`.
         tolerance: see `match_counts`.
         twins: N numbers, concepts with the same one count as one picture; None for
@@ -265,8 +266,8 @@ def build_benchmark(
     """
     if not icons.has.all():
         raise ValueError(
-            f"a concept lacks a drawing in one of the styles {icons.styles}: "
-            "take the artists' colour styles, or leave it out with subset()"
+            f"a concept lacks a drawing in one of the styles {icons.styles}: load the styles "
+            f"{DRAWN}, or leave it out with subset()"
         )
     groups = picture_twins(icons) if twins is None else list(twins)
     words = level_words(icons, groups, minimum)

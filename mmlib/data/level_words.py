@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from mmlib.data.icons import Icons
 from mmlib.data.twins import group_twins, near_identical, role
 
+DRAWN = ("openmoji", "twemoji")  # the styles of the benchmark: both artists' colour drawings
 LEVELS = ("object", "scene", "action", "emotion", "abstract")
 
 #: From level to its entries: the first form names the entry.
