@@ -53,7 +53,7 @@ class LanguageConfig(Variations):
     languages: tuple[str, ...] = LANGUAGES
     style: str = "openmoji"
     vocabulary: int = 1024
-    batch_size: int = 96
+    batch_size: int = 64
     budget: PairBudget = field(default_factory=lambda: PairBudget(steps=250))
 
     def __post_init__(self) -> None:
@@ -253,8 +253,8 @@ def compare_diets(
 
     Returns:
         In percent: ``"<diet>.<language>"`` picture to name; ``"<diet>.<language>.held_out"`` names
-        never trained; ``"<diet>.<a>-<b>"`` translation from the
-        first language into every other; ``"<diet>.cognate"`` and ``"<diet>.no cognate"``, see `held_out_by_cognate`.
+        never trained; ``"<diet>.<a>-<b>"`` translation from the first language into every other;
+        ``"<diet>.cognate"`` and ``"<diet>.no cognate"``, see `held_out_by_cognate`.
         Two controls are named like diets: ``untrained``, where translation works by spelling
         alone, and ``short``, the first diet with as many steps as ``all`` spends on one language.
 
