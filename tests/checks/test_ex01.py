@@ -18,6 +18,9 @@ from torch.nn import functional as F
 
 from mmlib import check
 from mmlib.checks import ex01, ex01_candidates, ex01_spaces
+from mmlib.rank_correlation import spearman
+from mmlib.signals import entropy
+from mmlib.similarity_structure import mutual_nearest_neighbours
 
 Answer = Callable[..., Any]
 
@@ -142,10 +145,13 @@ def candidates_by_rejection(word, words, on_picture, count, generator):
 ALTERNATIVES: list[tuple[str, Answer]] = [
     ("ex01_1", bits_by_numpy),
     ("ex01_1", bits_by_torch),
+    ("ex01_1", entropy),
     ("ex01_2", ranks_by_scipy),
     ("ex01_2", ranks_by_signs),
+    ("ex01_2", spearman),
     ("ex01_3", gap_by_middle),
     ("ex01_4", neighbours_by_sets),
+    ("ex01_4", mutual_nearest_neighbours),
     ("ex01_5", candidates_by_insertion),
     ("ex01_5", candidates_by_rejection),
 ]
