@@ -24,7 +24,7 @@ from mmlib.text import TextConfig, TextEncoder
 from mmlib.tokenizer import FIRST_MERGE
 
 PAIRS = tuple(combinations(MODALITIES, 2))
-CNN: dict[str, Any] = {"stem": 16, "widths": (32, 64, 96), "depths": (1, 1, 1)}
+CNN: dict[str, Any] = {"stem": 16, "widths": (24, 48, 96), "depths": (1, 1, 1)}
 
 
 class FrameMean(nn.Module):

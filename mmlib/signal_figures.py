@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -41,9 +42,10 @@ def four_signals(
         top = axes[0]
         data = name.encode()
         _blank(top[0], "text")
-        top[0].text(0.5, 0.6, name, ha="center", va="center", fontsize=15, color=INK)
-        codes = " ".join(str(byte) for byte in data)
-        top[0].text(0.5, 0.3, codes, ha="center", va="center", fontsize=7, color=FAINT, wrap=True)
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": top[0].transAxes}
+        top[0].text(0.5, 0.65, name, fontsize=15, color=INK, **middle)
+        codes = "\n".join(" ".join(map(str, data[i : i + 4])) for i in range(0, len(data), 4))
+        top[0].text(0.5, 0.3, codes, fontsize=8, color=FAINT, **middle)
         _blank(top[1], "image")
         top[1].imshow(picture.permute(1, 2, 0).cpu().numpy())
         _sound(top[2], top[3], wave, mel)
@@ -58,7 +60,8 @@ def _sound(left: Axes, right: Axes, wave: Tensor | None, mel: Tensor | None) -> 
     if wave is None or mel is None:
         for ax in (left, right):
             _blank(ax, "audio")
-            ax.text(0.5, 0.5, "no speech\nsynthesiser", ha="center", va="center", color=FAINT)
+            place: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
+            ax.text(0.5, 0.5, "no speech\nsynthesiser", color=FAINT, **place)
         return
     seconds = torch.arange(len(wave)) / SAMPLE_RATE
     left.plot(seconds.numpy(), wave.cpu().numpy(), linewidth=0.4, color=COLOURS[0])
@@ -69,9 +72,8 @@ def _sound(left: Axes, right: Axes, wave: Tensor | None, mel: Tensor | None) -> 
 
 
 def _blank(ax: Axes, title: str) -> None:
-    ax.set(title=title, xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    ax.set(title=title, xticks=[], yticks=[])
     ax.grid(False)
-    ax.autoscale(True)
 
 
 def embedding_map(
@@ -100,44 +102,15 @@ def embedding_map(
             for ends in zip(*clouds[:2], strict=True):  # two points
                 axes.plot(*zip(*ends, strict=True), color=FAINT, linewidth=0.4, alpha=0.5)
         for index, (cloud, label) in enumerate(zip(clouds, labels, strict=True)):
-            axes.scatter(*cloud.T, s=14, label=label, color=COLOURS[index], marker=MARKERS[index])
+            axes.scatter(
+                cloud[:, 0],
+                cloud[:, 1],
+                s=14,
+                label=label,
+                color=COLOURS[index],
+                marker=MARKERS[index],
+            )
         share = 100 * sum(planar.explained)
         axes.set(title=title, xticks=[], yticks=[], xlabel=f"{share:.0f} % of the variance")
         axes.legend()
         return figure_of(axes)
-
-
-def score_scatter(
-    scores: Mapping[str, float], measured: Mapping[str, Mapping[str, Sequence[float]]],
-    *, xlabel: str, ylabel: str,
-) -> Figure:  # fmt: skip
-    """A score against measurements of the same items: a panel a measure, a bar over the seeds.
-
-    Args:
-        scores: by item.
-        measured: measure -> item -> one value a seed.
-        xlabel, ylabel: of all panels.
-
-    Raises:
-        ValueError: a measure has other items than the scores.
-    """
-    wrong = [name for name, items in measured.items() if set(items) != set(scores)]
-    if wrong or not measured:
-        raise ValueError(f"measures {wrong or 'none'}: give every item of the scores, and no other")
-    figure, axes = subplots(1, len(measured), height=3.6, sharey=True)
-    with style():
-        for ax, (name, items) in zip(axes[0], measured.items(), strict=True):
-            for index, (item, values) in enumerate(items.items()):
-                mean = sum(values) / len(values)
-                spread = [[mean - min(values)], [max(values) - mean]]
-                place = scores[item]
-                ax.errorbar(place, mean, yerr=spread, fmt="o", color=COLOURS[index], capsize=3)
-                ax.annotate(
-                    item, (place, mean), textcoords="offset points",
-                    xytext=(-7, 5) if place > 10 else (7, 5),
-                    ha="right" if place > 10 else "left", fontsize=8, color=INK,
-                )  # fmt: skip
-            ax.set(title=name, xlabel=xlabel)
-            ax.margins(x=0.25, y=0.15)
-        axes[0, 0].set(ylabel=ylabel)
-    return figure

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmlib.alignment import pca_2d
-from mmlib.signal_figures import embedding_map, four_signals, score_scatter
+from mmlib.signal_figures import embedding_map, four_signals
 
 PICTURE = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)
 CLIP = torch.randint(0, 256, (7, 3, 16, 16), dtype=torch.uint8)
@@ -45,13 +45,3 @@ def test_the_map_refuses_what_does_not_fit() -> None:
         embedding_map(planar, ["a"])
     with pytest.raises(ValueError, match="lines=False"):
         embedding_map(planar, ["a", "b"])
-
-
-def test_scatter_has_a_panel_a_measure() -> None:
-    scores = {"x": 9.0, "y": 13.0}
-    runs = {"seen": {"x": [1.0, 2.0], "y": [3.0, 5.0]}, "new": {"x": [1.0], "y": [2.0]}}
-    figure = score_scatter(scores, runs, xlabel="score", ylabel="error")
-    assert [ax.get_title() for ax in figure.axes] == ["seen", "new"]
-    assert [text.get_text() for text in figure.axes[0].texts] == ["x", "y"]
-    with pytest.raises(ValueError, match="every item"):
-        score_scatter(scores, {"seen": {"x": [1.0]}}, xlabel="", ylabel="")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -80,7 +81,6 @@ class Renditions:
 
     Raises:
         ValueError: a name is longer than `config.letters` bytes.
-        ModuleNotFoundError: `audio` is True and the synthesiser is missing.
     """
 
     def __init__(
@@ -98,17 +98,21 @@ class Renditions:
         self.tokens = Tokenizer().encode(self.names, self.config.context_length).to(self.device)
         self._styles = torch.tensor([icons.style_index(a) for a in ARTISTS], device=self.device)
         self._vary = IconAugmentation(self.config.variation)
-        self.spoken: dict[str, Tensor] = {}
-        if available() if audio is None else audio:
-            self.spoken = {
-                "train": self._table(TRAIN_SPEAKERS),
-                "test": self._table(TEST_SPEAKERS),
-            }
+        self.sound = available() if audio is None else audio
+
+    @cached_property
+    def spoken(self) -> dict[str, Tensor]:
+        """Pictures of the spoken names by part, uint8 (speakers, N, H, H); made when first used.
+
+        Raises:
+            ModuleNotFoundError: the synthesiser is missing.
+        """
+        return {"train": self._table(TRAIN_SPEAKERS), "test": self._table(TEST_SPEAKERS)}
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """Those of `MODALITIES` that can be drawn here."""
-        return tuple(m for m in MODALITIES if m != "audio" or self.spoken)
+        return tuple(m for m in MODALITIES if m != "audio" or self.sound)
 
     def draw(
         self, modality: str, concepts: Tensor, generator: torch.Generator, part: str = "train"
@@ -137,7 +141,7 @@ class Renditions:
             return self._vary(self._drawings(concepts, generator), generator)
         if modality == "video":
             return self._clips(concepts, generator)
-        if not self.spoken:
+        if not self.sound:
             raise ValueError("there is no sound here: run `pip install 'mmlib[audio]'`")
         table = self.spoken[part]
         speaker = torch.randint(len(table), concepts.shape, generator=generator, device=self.device)
@@ -159,7 +163,7 @@ class Renditions:
         names = [self.names[row] for row in concepts.tolist()]
         if modality == "text":
             return list(names)
-        if modality == "audio" and self.spoken:
+        if modality == "audio" and self.sound:
             return list(speak(names, TRAIN_SPEAKERS[0]))
         values = self.draw(modality, concepts, generator)
         return list((values * 255).round().to(torch.uint8))
