@@ -67,7 +67,8 @@ def drop(
         share: (B,) in (0, 1], on the signal's device.
         generator: on the signal's device.
         kind: "scattered", or "cut": a run of letters, or one rectangle with the signal's own
-            proportions, at the same place in all frames.
+            proportions, at the same place in all frames. A cut keeps one cell at least, so of a
+            short name more than a small share; scattered cells can all be gone.
 
     Raises:
         ValueError: a share outside (0, 1], an unknown kind, or a shape that is none of the above.
@@ -181,16 +182,19 @@ def share_needed(accuracies: Sequence[float], shares: Sequence[float] = SHARES) 
         A share; the least measured one if accuracy never falls to half.
 
     Raises:
-        ValueError: the lengths differ, shares do not fall, or the first accuracy is not above 0.
+        ValueError: the lengths differ, shares do not fall or are not above 0, an accuracy is not
+            finite, or the first one is not above 0.
     """
     if len(accuracies) != len(shares) or list(shares) != sorted(set(shares), reverse=True):
         raise ValueError(f"give one accuracy for each falling share, got {accuracies}, {shares}")
+    if not all(map(math.isfinite, accuracies)) or not shares[-1] > 0:
+        raise ValueError(f"accuracies {accuracies} must be finite, shares {shares} above 0")
     if not accuracies[0] > 0:
         raise ValueError(f"the whole signal is named right in {accuracies[0]} %: nothing to halve")
     half = accuracies[0] / 2
     for i in range(1, len(shares)):
         if accuracies[i] <= half:
-            above, below = accuracies[i - 1] - half, half - accuracies[i]
-            part = above / (above + below) if above + below else 0.0
+            above, below = accuracies[i - 1] - half, half - accuracies[i]  # above 0, 0 or more
+            part = above / (above + below)
             return math.exp((1 - part) * math.log(shares[i - 1]) + part * math.log(shares[i]))
     return shares[-1]

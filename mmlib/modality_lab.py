@@ -87,7 +87,9 @@ def align(
     *,
     batch_size: int = 64,
 ) -> CLIPModel:
-    """Align two modalities on the seen concepts; every batch holds other concepts, each once.
+    """Align two modalities on the seen concepts.
+
+    Every batch holds `batch_size` of them, drawn anew, each once; all of them if there are fewer.
 
     Returns:
         The model in eval mode; `encode_image` takes the first modality of the pair.

@@ -61,18 +61,15 @@ def train_pair(
     budget: PairBudget,
     seed: int,
     device: torch.device | str = "cpu",
-    *,
-    history: list[dict[str, float]] | None = None,
 ) -> CLIPModel:
     """Align two modalities with CLIP's loss; pairs of one group all match.
 
     Args:
         build: makes the two encoders; both have `feature_dim`.
-        draw: makes one batch on the device; called once a step.
+        draw: makes one batch, with a generator that is on the device; called once a step.
         budget: how long.
         seed: of the weights and of the batches.
-        device: where to compute.
-        history: receives the records of `mmlib.train.fit`.
+        device: where to compute; the weights are drawn on the CPU, so they are the same anywhere.
 
     Returns:
         The model in eval mode: `encode_image` takes the first modality, `encode_text` the second.
@@ -90,9 +87,8 @@ def train_pair(
         trainer = CLIPTraining(model, optimizer, device)
         batches = _batches(draw, make_generator(derive_seed(seed, "batches"), device))
         config = FitConfig(budget.steps, int(budget.warmup * budget.steps), progress=False)
-        records = list(fit(trainer, batches, config))
-        if history is not None:
-            history.extend(records)
+        for _ in fit(trainer, batches, config):
+            pass  # the records of the loss are not kept
     return model.eval()
 
 
@@ -103,6 +99,10 @@ def _batches(draw: Draw, generator: torch.Generator) -> Iterator[Batch]:
 
 
 def embed_pair(model: CLIPModel, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Embeddings (N, D) and (M, D) of inputs of both modalities, in eval mode."""
+    """Embeddings (N, D) and (M, D) of inputs of both modalities, in eval mode.
+
+    Inputs move to the model's device, and the embeddings stay there.
+    """
+    device = model.logit_scale.device
     with evaluating(model):
-        return model.encode_image(first), model.encode_text(second)
+        return model.encode_image(first.to(device)), model.encode_text(second.to(device))

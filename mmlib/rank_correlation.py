@@ -79,21 +79,6 @@ def spearman(x: Values, y: Values) -> float:
     return float(a @ b / math.sqrt((a @ a) * (b @ b)))
 
 
-def kendall_tau_b(x: Values, y: Values) -> float:
-    """Kendall's tau-b in [-1, 1]: pairs of items in the same order minus pairs in opposite order.
-
-    Divided by the geometric mean of the numbers of pairs that are not tied in x and not tied in y
-    (Kendall 1945).
-
-    Raises:
-        ValueError: as `spearman`.
-    """
-    sides = _items(x, y)
-    upper = np.triu_indices(len(sides[0]), 1)
-    a, b = (np.sign(np.subtract.outer(side, side))[upper] for side in sides)
-    return float(a @ b / math.sqrt((a @ a) * (b @ b)))
-
-
 def permutation_p(
     x: Values,
     y: Values,
@@ -198,14 +183,7 @@ def spearman_interval(
     table = _table(runs, len(scores))  # (S, n)
     means = table.mean(axis=0)  # (n,)
     rho = spearman(scores, means)
-    rng, rhos = np.random.default_rng(seed), []
-    for rows in rng.integers(len(scores), size=(rounds, len(scores))):
-        if np.ptp(scores[rows]) > 0 and np.ptp(means[rows]) > 0:
-            rhos.append(spearman(scores[rows], means[rows]))
-    if len(rhos) < rounds / 2:
-        raise ValueError(
-            f"only {len(rhos)} of {rounds} resamples have a rho: too many of the values are equal"
-        )
+    rhos = _resampled(scores, means, seed, rounds)
     low, high = np.quantile(rhos, [(1 - confidence) / 2, (1 + confidence) / 2])
     return RankAgreement(
         rho=rho,
@@ -218,6 +196,19 @@ def spearman_interval(
         rounds=rounds,
         skipped=rounds - len(rhos),
     )
+
+
+def _resampled(scores: np.ndarray, means: np.ndarray, seed: int, rounds: int) -> list[float]:
+    """Rho of each resample of the items (n,) that has one, or ValueError: too few of them do."""
+    rng, rhos = np.random.default_rng(seed), []
+    for rows in rng.integers(len(scores), size=(rounds, len(scores))):
+        if np.ptp(scores[rows]) > 0 and np.ptp(means[rows]) > 0:
+            rhos.append(spearman(scores[rows], means[rows]))
+    if len(rhos) < rounds / 2:
+        raise ValueError(
+            f"only {len(rhos)} of {rounds} resamples have a rho: too many of the values are equal"
+        )
+    return rhos
 
 
 def _row(values: Values) -> list[float]:

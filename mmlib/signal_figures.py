@@ -32,10 +32,11 @@ def four_signals(
     Raises:
         ValueError: a picture or clip of another type or shape.
     """
-    if picture.dtype != torch.uint8 or picture.ndim != 3 or clip.ndim != 4:
+    pixels = picture.dtype == clip.dtype == torch.uint8
+    if not pixels or picture.ndim != 3 or clip.ndim != 4:
         raise ValueError(
-            f"give a uint8 picture (3, H, W) and a clip (T, 3, H, W), got {picture.dtype} "
-            f"{tuple(picture.shape)} and {tuple(clip.shape)}"
+            f"give a uint8 picture (3, H, W) and a uint8 clip (T, 3, H, W), got {picture.dtype} "
+            f"{tuple(picture.shape)} and {clip.dtype} {tuple(clip.shape)}"
         )
     figure, axes = subplots(2, 4, height=4.0)
     with style():
@@ -68,7 +69,7 @@ def _sound(left: Axes, right: Axes, wave: Tensor | None, mel: Tensor | None) -> 
     left.set(title="audio, waveform", xlabel="s", yticks=[])
     right.imshow(mel.cpu().numpy(), origin="lower", aspect="auto", cmap="magma")
     right.grid(False)
-    right.set(title="audio, as 32 bands", xticks=[], yticks=[])
+    right.set(title=f"audio, as {len(mel)} bands", xticks=[], yticks=[])
 
 
 def _blank(ax: Axes, title: str) -> None:
@@ -80,7 +81,7 @@ def embedding_map(
     planar: PlanarMap, labels: Sequence[str], *, lines: bool = True, title: str = "",
     ax: Axes | None = None,
 ) -> Figure:  # fmt: skip
-    """Two or more clouds on one plane, each with its mark and colour; lines join equal rows.
+    """Up to four clouds on one plane, each with its mark and colour; lines join equal rows.
 
     Args:
         planar: from `mmlib.alignment.pca_2d`.
@@ -89,11 +90,14 @@ def embedding_map(
         title: above the map.
 
     Raises:
-        ValueError: another number of labels than clouds; lines between clouds of other lengths.
+        ValueError: another number of labels than clouds; more than four clouds; lines between
+            clouds of other lengths.
     """
     clouds = [cloud.cpu().numpy() for cloud in planar]
     if len(labels) != len(clouds):
         raise ValueError(f"{len(labels)} labels for {len(clouds)} clouds: give one for each")
+    if len(clouds) > len(MARKERS):
+        raise ValueError(f"{len(clouds)} clouds: there are marks for {len(MARKERS)} at most")
     if lines and (len(clouds) < 2 or len(clouds[0]) != len(clouds[1])):
         raise ValueError("lines join row i of two clouds of one length: set lines=False")
     with style():

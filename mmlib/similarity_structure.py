@@ -34,7 +34,7 @@ def linear_cka(x: Tensor, y: Tensor, *, debiased: bool = False) -> float:
         ValueError: not float matrices with the same N, NaN, N out of range, a space in which all
             rows are equal, or, debiased, equally far from each other: it has no structure.
     """
-    _two_spaces(x, y, rows=4 if debiased else 3)
+    x, y = _two_spaces(x, y, rows=4 if debiased else 3)
     a, b = _centred_gram("x", x, debiased), _centred_gram("y", y, debiased)  # (N, N) each, norm 1
     return max(-1.0, min(1.0, float((a * b).sum())))  # only rounding can leave [-1, 1]
 
@@ -55,7 +55,7 @@ def mutual_nearest_neighbours(x: Tensor, y: Tensor, k: int = 10) -> float:
     Raises:
         ValueError: not float matrices with the same N, NaN, a zero row, k out of range.
     """
-    _two_spaces(x, y, rows=3)
+    x, y = _two_spaces(x, y, rows=3)
     x, y = directions("x", x), directions("y", y)
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(x) - 2:
         raise ValueError(f"k={k!r} must be an integer from 1 to {len(x) - 2} for {len(x)} rows")
@@ -114,11 +114,12 @@ def centred(name: str, x: Tensor) -> Tensor:
     return rows
 
 
-def _two_spaces(x: Tensor, y: Tensor, rows: int) -> None:
-    for name, value in (("x", x), ("y", y)):
-        check_cloud(name, value, rows)
+def _two_spaces(x: Tensor, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """Both spaces on the device of the first, or ValueError: they must have as many rows."""
+    x, y = check_cloud("x", x, rows), check_cloud("y", y, rows)
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y has {len(y)}: row i must be the same thing")
+    return x, y.to(x.device)
 
 
 def _centred_gram(name: str, x: Tensor, debiased: bool) -> Tensor:

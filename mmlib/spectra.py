@@ -95,8 +95,9 @@ def spectral_slope(
         raise ValueError(
             f"frequency {tuple(frequency.shape)} and power {tuple(power.shape)} must both be (F,)"
         )
-    inside = (frequency > 0) & (frequency >= low) & (frequency <= high)
-    x, y = _numbers(frequency)[inside].log(), _numbers(power)[inside]
+    x, y = _numbers(frequency), _numbers(power)
+    inside = (x > 0) & (x >= low) & (x <= high)
+    x, y = x[inside].log(), y[inside]
     if len(x) < 3 or not (y > 0).all():
         raise ValueError(
             f"{len(x)} frequencies from {low} to {high}, lowest power "
@@ -137,27 +138,6 @@ def autocorrelation(signal: Tensor, max_lag: int, dim: int = -1) -> Tensor:
     sums = torch.fft.irfft(padded.abs().square().sum(dim=0), n=2 * n)[: max_lag + 1]
     products = sums / (n - torch.arange(max_lag + 1, dtype=torch.float64))  # means over pairs
     return products / products[0]
-
-
-def correlation_length(signal: Tensor, dim: int = -1) -> int:
-    """The first lag, in samples, at which the autocorrelation is below 1 / e.
-
-    Args:
-        signal: (..., n, ...); see `autocorrelation`.
-        dim: the dimension to move along.
-
-    Raises:
-        ValueError: as `autocorrelation`, or it stays above at every lag (each line nearly
-            constant, as rows of horizontal stripes are).
-    """
-    values = autocorrelation(signal, _lines(signal, dim).shape[1] - 1, dim)
-    below = (values < 1 / math.e).nonzero()
-    if not len(below):
-        raise ValueError(
-            f"the autocorrelation along dimension {dim} stays above 1/e up to the last lag, "
-            f"{len(values) - 1}: the signal hardly varies in that direction"
-        )
-    return int(below[0])
 
 
 def effective_rank(matrix: Tensor, *, center: bool = False) -> float:

@@ -97,7 +97,15 @@ def test_share_needed_is_linear_in_the_logarithm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "falling"), [([1.0], [1.0, 0.5]), ([1.0, 2.0], [0.5, 1.0]), ([0.0], [1.0])]
+    ("accuracies", "falling"),
+    [
+        ([1.0], [1.0, 0.5]),
+        ([1.0, 2.0], [0.5, 1.0]),
+        ([0.0], [1.0]),
+        ([math.nan], [1.0]),
+        ([1.0, math.nan], [1.0, 0.5]),
+        ([1.0, 0.0], [1.0, 0.0]),
+    ],
 )
 def test_share_needed_refuses(accuracies: list[float], falling: list[float]) -> None:
     with pytest.raises(ValueError):

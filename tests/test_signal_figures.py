@@ -29,6 +29,8 @@ def test_without_sound_its_places_say_so() -> None:
 def test_four_signals_refuses_floats() -> None:
     with pytest.raises(ValueError, match="uint8 picture"):
         four_signals("ox", PICTURE.float(), CLIP)
+    with pytest.raises(ValueError, match="uint8 clip"):
+        four_signals("ox", PICTURE, CLIP.float())
 
 
 def test_the_map_joins_rows_and_states_the_variance() -> None:
@@ -45,3 +47,6 @@ def test_the_map_refuses_what_does_not_fit() -> None:
         embedding_map(planar, ["a"])
     with pytest.raises(ValueError, match="lines=False"):
         embedding_map(planar, ["a", "b"])
+    many = pca_2d(*(torch.randn(3, 8) for _ in range(5)))
+    with pytest.raises(ValueError, match="5 clouds: there are marks for 4"):
+        embedding_map(many, list("abcde"))

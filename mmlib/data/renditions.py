@@ -6,8 +6,8 @@
 
 A rendition varies as its modality does: the artist, the place and the ground of a drawing; the
 speaker of a word; the way of a clip, each frame of which is such a drawing. A written name has one
-form only. Spectrograms are given
-three equal channels, so that one and the same small network can read drawings and sound.
+form only. Spectrograms are given three equal channels, so that one and the same small network can
+read drawings and sound.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class Renditions:
         audio: whether there is sound; None asks whether the speech synthesiser is installed.
 
     Raises:
-        ValueError: a name is longer than `config.letters` bytes.
+        ValueError: a name is longer than `config.letters` bytes, or an artist did not draw a
+            concept, which would be an empty picture.
     """
 
     def __init__(
@@ -97,6 +98,12 @@ class Renditions:
             )
         self.tokens = Tokenizer().encode(self.names, self.config.context_length).to(self.device)
         self._styles = torch.tensor([icons.style_index(a) for a in ARTISTS], device=self.device)
+        drawn = icons.has[self._styles].all(dim=0).tolist()  # (N,)
+        if not all(drawn):
+            raise ValueError(
+                f"{self.names[drawn.index(False)]!r} has no drawing by each of {ARTISTS}: choose "
+                "concepts with short_names(icons, letters)"
+            )
         self._vary = IconAugmentation(self.config.variation)
         self.sound = available() if audio is None else audio
 
@@ -121,8 +128,8 @@ class Renditions:
 
         Args:
             modality: one of `modalities`.
-            concepts: (B,) rows of the icons, on the device.
-            generator: on the device.
+            concepts: (B,) rows of the icons.
+            generator: on the device of the icons.
             part: "test" takes speakers that "train" never uses; drawings and clips are drawn
                 afresh in both.
 
@@ -135,6 +142,7 @@ class Renditions:
         """
         check_choice("modality", modality, MODALITIES)
         check_choice("part", part, PARTS)
+        concepts = concepts.to(self.device)
         if modality == "text":
             return self.tokens[concepts]
         if modality == "image":

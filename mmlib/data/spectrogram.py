@@ -9,7 +9,6 @@ slow voice fills more columns than a quick one, and what is missing at the end i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -103,9 +102,9 @@ def log_mel(
     """Pictures of sounds: rows are mel bands, low to high, columns are time, values loudness.
 
     A column is the mean power of `pool` transforms. Sounds that are shorter than the picture end in
-    silence, longer ones are cut at the end; `columns_needed` tells. Values are decibels relative to
-    the loudest cell of the same sound: 1 there, 0 at 80 dB below it and in silence. So the volume
-    of a sound does not matter, and neither do the other sounds.
+    silence, longer ones are cut at the end. Values are decibels relative to the loudest cell of the
+    same sound: 1 there, 0 at 80 dB below it and in silence. So the volume of a sound does not
+    matter, and neither do the other sounds.
 
     Args:
         waves: N waveforms (n,), of any lengths, at 22,050 samples a second.
@@ -132,16 +131,6 @@ def log_mel(
     peak = power.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
     level = 10 * torch.log10((power / peak).clamp(min=10 ** (-FLOOR_DB / 10)))  # [-80, 0] dB
     return (1 + level / FLOOR_DB).clamp(0, 1)
-
-
-def columns_needed(samples: int, hop: int = HOP, pool: int = POOL) -> int:
-    """How many columns of `log_mel` a sound of so many samples fills.
-
-    Raises:
-        ValueError: a value is not positive.
-    """
-    check_positive(samples=samples, hop=hop, pool=pool)
-    return math.ceil(samples / (hop * pool))
 
 
 def _check_waves(waves: Sequence[Tensor]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -101,6 +103,13 @@ def test_unknown_words_are_refused(world: Renditions, what: str, message: str) -
 def test_a_long_name_is_refused(eight: Icons) -> None:
     with pytest.raises(ValueError, match=r"more than letters=3 bytes: choose concepts"):
         Renditions(eight, RenditionConfig(letters=3), audio=False)
+
+
+def test_a_concept_that_an_artist_did_not_draw_is_refused(eight: Icons) -> None:
+    has = eight.has.clone()
+    has[eight.style_index("twemoji"), 3] = False
+    with pytest.raises(ValueError, match=f"'{eight.names()[3]}' has no drawing by each of"):
+        Renditions(replace(eight, has=has), audio=False)
 
 
 def test_one_frame_is_no_clip() -> None:
