@@ -154,14 +154,12 @@ def measure_levels(
         conditions: some of `CONDITIONS`.
 
     Raises:
-        ValueError: no model, seed or condition, a repeated seed, other wrong values.
+        ValueError: no model, seed or condition, a repeated one, other wrong values.
     """
     seeds = tuple(seeds)
-    if not models or not seeds or not conditions or len(set(seeds)) != len(seeds):
-        raise ValueError(
-            f"models={list(models)}, seeds={list(seeds)} and conditions={list(conditions)} must "
-            "not be empty, and each seed must occur once"
-        )
+    for name, values in (("models", models), ("seeds", seeds), ("conditions", conditions)):
+        if not values or len(set(values)) != len(values):
+            raise ValueError(f"{name}={list(values)} must not be empty, and each must occur once")
     found: dict[tuple[str, str], list[Tensor]] = {
         (model, condition): [] for model in models for condition in conditions
     }

@@ -38,7 +38,7 @@ CONDITIONS = ("same level", "all levels")  # where the wrong answers come from
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """Pictures with candidate words. Column 0 is the right answer, ties are broken at random.
+    """Pictures with candidate words. Column 0 is the right answer.
 
     Attributes:
         pictures: int64 (Q,), rows of the S * N drawings, style by style.
@@ -174,12 +174,8 @@ class LevelBenchmark:
         """
         check_choice("condition", condition, CONDITIONS)
         check_positive(per_word=per_word)
+        self._check_choices(condition, choices)
         levels, tuples = self.asked.shape
-        if not 2 <= choices <= tuples or (condition == CONDITIONS[1] and (choices - 1) % levels):
-            raise ValueError(
-                f"choices={choices} must be from 2 to {tuples}, and for {CONDITIONS[1]!r} one "
-                f"more than a multiple of {levels}"
-            )
         generator = make_generator(derive_seed(seed, "questions", condition))
         parts = []
         for level in range(levels):
@@ -191,6 +187,14 @@ class LevelBenchmark:
         pictures = torch.cat([pictures for pictures, _ in parts])
         candidates = torch.cat([candidates for _, candidates in parts])
         return Questions(pictures, candidates, place % tuples, place // tuples, condition)
+
+    def _check_choices(self, condition: str, choices: int) -> None:
+        levels, tuples = self.asked.shape
+        if not 2 <= choices <= tuples or (condition == CONDITIONS[1] and (choices - 1) % levels):
+            raise ValueError(
+                f"choices={choices} must be from 2 to {tuples}, and for {CONDITIONS[1]!r} one "
+                f"more than a multiple of {levels}"
+            )
 
     def _ask(
         self,
@@ -215,7 +219,8 @@ class LevelBenchmark:
         drawn = torch.multinomial(
             twin_weights(self.twins[own]), count, replacement=True, generator=generator
         )
-        keys = torch.rand(count, *pools.shape, generator=generator) * fits[drawn]  # (count, s, K)
+        keys = torch.rand(count, *pools.shape, generator=generator)  # (count, s, K)
+        keys = keys.masked_fill(~fits[drawn], -1)  # below all others: never chosen
         chosen = keys.topk(number, dim=2).indices  # (count, s, number)
         wrong = pools.expand(count, -1, -1).gather(2, chosen).flatten(1)
         style = torch.randint(self.styles, (count,), generator=generator)
@@ -262,7 +267,8 @@ def build_benchmark(
             `picture_twins`.
 
     Raises:
-        ValueError: a drawing is missing, see `level_words` and `match_counts`.
+        ValueError: a drawing is missing, a level has no word, see `level_words` and
+            `match_counts`.
     """
     if not icons.has.all():
         raise ValueError(
@@ -271,6 +277,12 @@ def build_benchmark(
         )
     groups = picture_twins(icons) if twins is None else list(twins)
     words = level_words(icons, groups, minimum)
+    found = {word.level for word in words}
+    empty = [level for level in LEVELS if level not in found]
+    if empty:
+        raise ValueError(
+            f"no word of {empty} has minimum={minimum} pictures: lower it or give more icons"
+        )
     place = {word.text: row for row, word in enumerate(words)}
     tuples = match_counts(words, tolerance)
     asked = torch.tensor([[place[word.text] for word in column] for column in tuples]).T
@@ -279,7 +291,8 @@ def build_benchmark(
         labels[sorted(word.rows), row] = True
     related = torch.eye(len(words), dtype=torch.bool)
     for line in RELATED:
-        here = torch.tensor([place[text] for text in line.split() if text in place])
+        near = [place[text] for text in line.split() if text in place]
+        here = torch.tensor(near, dtype=torch.long)  # none of them may be frequent enough
         related[here[:, None], here] = True
     return LevelBenchmark(
         tuple(words), asked.contiguous(), labels, related, torch.tensor(groups), len(icons.styles)

@@ -129,6 +129,16 @@ def test_the_order_of_the_list_does_not_matter(icons: Icons, twins: list[int]) -
     assert other == match_counts(words)
 
 
+def test_a_higher_minimum_leaves_related_lines_without_a_word(
+    icons: Icons, twins: list[int]
+) -> None:
+    few = build_benchmark(icons, minimum=10, twins=twins)
+    left = {word.text for word in few.words}
+    assert any(not left & set(line.split()) for line in RELATED)
+    assert min(word.pictures for word in few.words) >= 10 and few.asked.shape == (len(LEVELS), 2)
+    assert torch.equal(few.related, few.related.T) and few.related.diagonal().all()
+
+
 def test_asked_words_have_matched_counts(benchmark: LevelBenchmark) -> None:
     counts = torch.tensor([[benchmark.words[w].pictures for w in row] for row in benchmark.asked])
     assert counts.shape == (len(LEVELS), 10) and int(counts.min()) >= 5
@@ -416,6 +426,10 @@ def test_bad_words_are_refused(icons: Icons, twins: list[int]) -> None:
         match_counts(level_words(icons, twins), 0.9)
     with pytest.raises(ValueError, match="raise it"):
         match_counts(planted_words({"a": [5], "b": [10]}), 1.25)
+    with pytest.raises(ValueError, match="no word to match"):
+        match_counts([])
+    with pytest.raises(ValueError, match="abstract.*minimum=1000 pictures"):
+        build_benchmark(icons, minimum=1000, twins=twins)
 
 
 def test_missing_drawings_and_wrong_rows_are_refused(
@@ -455,6 +469,8 @@ def test_bad_measurements_are_refused(benchmark: LevelBenchmark, icons: Icons) -
     for models, seeds in (({}, (1,)), ({"m": model}, ()), ({"m": model}, (1, 1))):
         with pytest.raises(ValueError, match="must not be empty"):
             measure_levels(benchmark, models, seeds)
+    with pytest.raises(ValueError, match="conditions=.*must not be empty"):
+        measure_levels(benchmark, {"m": model}, (1,), conditions=(CONDITIONS[0], CONDITIONS[0]))
     result = planted_result(benchmark, [0.9, 0.7, 0.7, 0.5, 0.3])
     for arguments in (
         ("other", CONDITIONS[0], "object", "scene", "seeds"),

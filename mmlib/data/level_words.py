@@ -221,12 +221,14 @@ def match_counts(words: Sequence[LevelWord], tolerance: float = 1.25) -> list[li
         K tuples in falling order of pictures; position i of each holds the i-th level.
 
     Raises:
-        ValueError: a tolerance below 1, or not even one tuple.
+        ValueError: a tolerance below 1, no word, or not even one tuple.
     """
     if not tolerance >= 1:
         raise ValueError(
             f"tolerance={tolerance} must be 1 or more: 1.25 allows a quarter more pictures"
         )
+    if not words:
+        raise ValueError("there is no word to match: lower the minimum of level_words")
     levels = list(dict.fromkeys(word.level for word in words))
     left = {level: [word for word in words if word.level == level] for level in levels}
     tuples: list[list[LevelWord]] = []

@@ -103,6 +103,10 @@ def score_captions(
     two, the details that a coarse caption omits. The same keys with '_unseen' are for the
     combinations of object and colour that training never showed.
 
+    Chance is a guess without any knowledge. A model that knew which captions occur, and nothing
+    of the picture, could leave out the one colour that an object never had: up to 20 for
+    'fine_colour', and 0 for 'fine_colour_unseen'. The recipe "shuffled" is the control for that.
+
     A model that has learnt nothing scores chance over many seeds, but not in each: it has few
     ways to be wrong, and repeats its arbitrary choice for all pictures of one colour.
     """

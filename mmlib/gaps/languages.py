@@ -23,7 +23,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmlib.data.icons import LANGUAGES, Icons
-from mmlib.layers import check_positive
 from mmlib.runtime import derive_seed, make_generator
 from mmlib.tokenizer import normalise_text
 
@@ -101,28 +100,10 @@ def name_structures(icons: Icons, languages: Sequence[str] = LANGUAGES) -> dict[
     return {language: name_vectors(icons.names(language)) for language in languages}
 
 
-def thumbnails(icons: Icons, style: str = "openmoji", side: int = 8) -> Tensor:
-    """Pictures as vectors without any model: the drawing on white, `side` x `side` pixels.
-
-    Returns:
-        float32 (N, 3 side side), centred over the N pictures.
-
-    Raises:
-        ValueError: unknown style, or an icon without a drawing in it.
-    """
-    which = icons.style_index(style)
-    if not bool(icons.has[which].all()):
-        missing = icons.concepts[int((~icons.has[which]).nonzero()[0])].name
-        raise ValueError(f"{missing!r} has no drawing in style {style!r}: leave it out")
-    rgba = icons.rgba[which].float() / 255  # (N, 4, H, W)
-    white = rgba[:, :3] + 1 - rgba[:, 3:]
-    small = F.interpolate(white, size=(side, side), mode="bilinear", antialias=True).flatten(1)
-    return small - small.mean(dim=0)
-
-
 def nearest(vectors: Tensor, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The k nearest other rows by cosine: indices and cosines, (N, k) each, near to far.
 
+    The vectors may live on any device; the result, and so the generator, is on the CPU.
     Equal cosines are put in random order. In the order of the rows, names without any neighbour
     would all get the same ones, and two languages would agree about nothing.
 
@@ -131,7 +112,7 @@ def nearest(vectors: Tensor, k: int, generator: torch.Generator) -> tuple[Tensor
     """
     if not 1 <= k < len(vectors):
         raise ValueError(f"k={k} must be in [1, {len(vectors) - 1}]: the other rows")
-    unit = F.normalize(vectors, dim=1)
+    unit = F.normalize(vectors.cpu(), dim=1)
     cosines = (unit @ unit.T).fill_diagonal_(-2)  # (N, N)
     ties = torch.rand(cosines.shape, generator=generator)  # below 1, the step of what is rounded
     index = ((cosines * 1e5).round() + ties).topk(k, dim=1).indices
@@ -203,8 +184,8 @@ def compare_structures(structures: Mapping[str, Tensor], seed: int, k: int = 10)
     """Neighbourhoods of each structure, and how many neighbours each pair has in common.
 
     Args:
-        structures: (N, D) vectors by name; D may differ. Besides languages, pictures fit:
-            `thumbnails`, or the embeddings of a trained tower.
+        structures: (N, D) vectors by name; D may differ. Besides languages, pictures fit, such as
+            the embeddings of a trained tower.
         seed: of the order of equal neighbours and of the control.
         k: neighbours.
 
@@ -248,22 +229,6 @@ def share_word(first: str, second: str, letters: int = 4) -> bool:
         words = "".join(c for c in plain if not unicodedata.combining(c)).split()
         starts.append({word[:letters] for word in words if len(word) >= letters})
     return bool(starts[0] & starts[1])
-
-
-def shared_words(
-    icons: Icons, first: str, second: str, seed: int, letters: int = 4
-) -> tuple[float, float]:
-    """Share of concepts whose names in two languages share a word, and the same after shuffling.
-
-    Raises:
-        ValueError: unknown language, letters not above 0.
-    """
-    check_positive(letters=letters)
-    left, right = icons.names(first), icons.names(second)
-    deal = torch.randperm(len(right), generator=make_generator(derive_seed(seed, "deal"))).tolist()
-    real = [share_word(a, b, letters) for a, b in zip(left, right, strict=True)]
-    dealt = [share_word(a, right[i], letters) for a, i in zip(left, deal, strict=True)]
-    return sum(real) / len(real), sum(dealt) / len(dealt)
 
 
 def name_rows(

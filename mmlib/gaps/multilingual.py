@@ -104,8 +104,8 @@ class LanguageTask:
 
     Attributes:
         icons: the 4 * candidates concepts of this seed.
-        tokens: int64 (L, N, length), the names in `config.languages`.
-        held_out: bool (L, N), `candidates` in each row.
+        tokens: int64 (L, N, length), the names in `config.languages`, on the device of the icons.
+        held_out: bool (L, N) on the CPU, `candidates` in each row.
 
     Raises:
         ValueError: too few concepts, an unknown style.
@@ -132,11 +132,13 @@ class LanguageTask:
             if not out
         ]
         self.tokenizer = Tokenizer.train(trained, config.vocabulary)
-        self.tokens = torch.stack([self.tokenizer.encode(row, CONTEXT) for row in names])
         self.drawings = self.icons.rgba[self.icons.style_index(config.style)]  # (N, 4, H, W)
+        self.device = self.drawings.device
+        tokens = torch.stack([self.tokenizer.encode(row, CONTEXT) for row in names])
+        self.tokens = tokens.to(self.device)
 
-    def _stream(self, name: str) -> torch.Generator:
-        return make_generator(derive_seed(self.seed, "languages", name))
+    def _stream(self, name: str, device: torch.device | str = "cpu") -> torch.Generator:
+        return make_generator(derive_seed(self.seed, "languages", name), device)
 
     def language_index(self, language: str) -> int:
         """The row of a language. Raises ValueError when the task does not have it."""
@@ -156,6 +158,7 @@ class LanguageTask:
         rows = [self.language_index(diet)] if diet != "all" else range(len(self.config.languages))
         cells = (~self.held_out[list(rows)]).nonzero()  # (cells, 2): language, concept
         cells[:, 0] = torch.tensor(list(rows))[cells[:, 0]]
+        cells = cells.to(self.device)
         vary = IconAugmentation()
 
         def build(generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
@@ -169,20 +172,19 @@ class LanguageTask:
 
         def draw(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
             size = (self.config.batch_size,)
-            language, concept = cells[torch.randint(len(cells), size, generator=generator)].T
+            drawn = torch.randint(len(cells), size, generator=generator, device=self.device)
+            language, concept = cells[drawn].T
             pictures = vary(self.drawings[concept], generator)
             return pictures, self.tokens[language, concept], concept
 
-        budget = self.config.budget
-        return train_pair(
-            build, draw, budget if steps is None else budget.but(steps=steps), self.seed
-        )
+        budget = self.config.budget if steps is None else self.config.budget.but(steps=steps)
+        return train_pair(build, draw, budget, self.seed, self.device)
 
     def embed(self, model: CLIPModel) -> Space:
-        """Every picture once, freshly varied, and every name."""
-        varied = IconAugmentation()(self.drawings, self._stream("test pictures"))
+        """Every picture once, freshly varied, and every name, on the CPU."""
+        varied = IconAugmentation()(self.drawings, self._stream("test pictures", self.device))
         names = embed_texts(model, self.tokens.flatten(0, 1)).unflatten(0, self.tokens.shape[:2])
-        return Space(embed_images(model, varied), names)
+        return Space(embed_images(model, varied).cpu(), names.cpu())
 
     def accuracy(self, space: Space, language: str, *, held_out: bool = False) -> float:
         """Percent of pictures that find their name in a language.
@@ -259,8 +261,12 @@ def compare_diets(
         alone, and ``short``, the first diet with as many steps as ``all`` spends on one language.
 
     Raises:
-        ValueError: unknown diet, too few concepts.
+        ValueError: no diet or an unknown one, too few concepts.
     """
+    if not diets:
+        raise ValueError("diets is empty: name a language, or 'all'")
+    for diet in diets:
+        check_choice("diet", diet, (*config.languages, "all"))
     task = LanguageTask(icons, config, seed)
     found: dict[str, float] = {}
     short = max(1, config.budget.steps // len(config.languages))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmlib.data.icons import Icons, load_icons
+from mmlib.data.icons import Icons
 from mmlib.gaps.details import GROUNDS, OBJECTS, TINTS, alternatives
 from mmlib.gaps.granularity import (
     CHANCE,
@@ -29,11 +29,6 @@ from mmlib.runtime import make_generator
 from tests.gaps.oracles import Oracle
 
 QUICK = GranularityRecipe(rounds=1, probe_pictures=240, batch_size=48)
-
-
-@pytest.fixture(scope="module")
-def icons() -> Icons:
-    return load_icons(size=32)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmlib.data.icons import LANGUAGES, Icons, load_icons
+from mmlib.data.icons import LANGUAGES, Icons
 from mmlib.gaps.languages import (
     FAMILIES,
     SCRIPTS,
@@ -19,29 +19,24 @@ from mmlib.gaps.languages import (
     one_of_each,
     pieces,
     share_word,
-    shared_words,
-    thumbnails,
 )
 from mmlib.runtime import make_generator
 from mmlib.similarity_structure import mutual_nearest_neighbours
 
 
 @pytest.fixture(scope="module")
-def icons() -> Icons:
-    every = load_icons(32)
-    rows = one_of_each(every)
-    return every.subset(rows[::2])
+def half(icons: Icons) -> Icons:
+    return icons.subset(one_of_each(icons)[::2])
 
 
 @pytest.fixture(scope="module")
-def agreement(icons: Icons) -> Agreement:
-    return compare_structures(name_structures(icons), 0)
+def agreement(half: Icons) -> Agreement:
+    return compare_structures(name_structures(half), 0)
 
 
-def test_one_of_each_twin_group() -> None:
-    every = load_icons(32)
-    groups = [every.concepts[row].twin_group for row in one_of_each(every).tolist()]
-    assert len(groups) == len(set(groups)) == len({c.twin_group for c in every.concepts})
+def test_one_of_each_twin_group(icons: Icons) -> None:
+    groups = [icons.concepts[row].twin_group for row in one_of_each(icons).tolist()]
+    assert len(groups) == len(set(groups)) == len({c.twin_group for c in icons.concepts})
 
 
 def test_pieces_are_words_and_runs() -> None:
@@ -128,17 +123,6 @@ def test_ranking_is_by_agreement_among_familiar_names(agreement: Agreement) -> N
     assert known.min() >= 0.75
 
 
-def test_pictures_are_a_structure_too(icons: Icons) -> None:
-    icons = icons.subset(icons.where(styles=("openmoji",)))
-    pictures = thumbnails(icons)
-    assert pictures.shape == (len(icons), 192)
-    assert pictures.mean(dim=0).abs().max() < 1e-5
-    found = compare_structures({"en": name_vectors(icons.names("en")), "pictures": pictures}, 0)
-    assert found.matrix[0, 1] > 2 * found.chance  # near names, alike drawings
-    with pytest.raises(ValueError, match="unknown style"):
-        thumbnails(icons, "oil")
-
-
 @pytest.mark.parametrize(
     ("first", "second", "answer"),
     [
@@ -151,12 +135,6 @@ def test_pictures_are_a_structure_too(icons: Icons) -> None:
 )
 def test_words_that_look_alike(first: str, second: str, answer: bool) -> None:
     assert share_word(first, second) is share_word(second, first) is answer
-
-
-def test_shared_words_are_real_and_vanish_after_shuffling(icons: Icons) -> None:
-    real, dealt = shared_words(icons, "es", "pt", 0)
-    assert real > 0.3 and dealt < 0.05
-    assert shared_words(icons, "en", "ru", 0) == (0, 0)
 
 
 def test_rows_for_a_figure(icons: Icons) -> None:
@@ -185,5 +163,3 @@ def test_bad_calls_are_named(icons: Icons) -> None:
         compare_structures({"a": points, "b": points[:4]}, 0, k=2)
     with pytest.raises(ValueError, match="unknown language"):
         name_structures(icons, ("tlh",))
-    with pytest.raises(ValueError, match="letters=0"):
-        shared_words(icons, "en", "fr", 0, letters=0)

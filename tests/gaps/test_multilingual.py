@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mmlib.data.icons import LANGUAGES, Icons, load_icons
+from mmlib.data.icons import LANGUAGES, Icons
 from mmlib.gaps import multilingual
 from mmlib.gaps.multilingual import (
     LanguageConfig,
@@ -27,11 +27,6 @@ SMALL = LanguageConfig(
     batch_size=32,
     budget=PairBudget(steps=60, learning_rate=3e-3),
 )
-
-
-@pytest.fixture(scope="module")
-def icons() -> Icons:
-    return load_icons(32)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +55,8 @@ def test_held_out_names_and_other_languages_are_never_trained(
 ) -> None:
     drawn: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
 
-    def spy(build: Any, draw: Any, budget: PairBudget, seed: int) -> None:
+    def spy(build: Any, draw: Any, budget: PairBudget, seed: int, device: torch.device) -> None:
+        assert device == task.device
         generator = torch.Generator().manual_seed(0)
         drawn.extend(draw(generator) for _ in range(60))
 
@@ -152,6 +148,10 @@ def test_bad_settings_are_named(change: dict[str, Any], message: str) -> None:
 def test_bad_calls_are_named(icons: Icons, task: LanguageTask) -> None:
     with pytest.raises(ValueError, match="language"):
         task.train("ja")
+    with pytest.raises(ValueError, match="diet"):
+        compare_diets(icons, SMALL, 0, ("en", "ja"))
+    with pytest.raises(ValueError, match="diets is empty"):
+        compare_diets(icons, SMALL, 0, ())
     with pytest.raises(ValueError, match="needs 4000 concepts"):
         LanguageTask(icons, SMALL.but(candidates=1000), 0)
     with pytest.raises(ValueError, match="259 ids are needed"):

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmlib.data.icons import Icons, load_icons
+from mmlib.data.icons import Icons
 from mmlib.gaps.parts import WordBag, Words, choose, credit, drawings_of, others, percent
 from mmlib.runtime import make_generator
-
-
-@pytest.fixture(scope="module")
-def icons() -> Icons:
-    return load_icons(size=32)
 
 
 def test_words_have_numbers_and_zero_is_padding() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmlib.data.icons import Icons, load_icons
+from mmlib.data.icons import Icons
 from mmlib.gaps.perspective import (
     CHANCE,
     RECIPES,
@@ -34,11 +34,6 @@ from tests.gaps.oracles import Oracle
 
 QUICK = PerspectiveRecipe(rounds=3, batch_size=48)
 NUMBERS = torch.arange(4)
-
-
-@pytest.fixture(scope="module")
-def icons() -> Icons:
-    return load_icons(size=32)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmlib.data.clips import MOTIONS, WORDS
-from mmlib.data.icons import Icons, load_icons
+from mmlib.data.icons import Icons
 from mmlib.gaps.temporal import (
     CHANCE,
     VIEWS,
@@ -25,6 +25,7 @@ from mmlib.gaps.temporal import (
 )
 from mmlib.pair_lab import PairBudget
 from mmlib.runtime import make_generator
+from tests.gaps.oracles import Oracle
 
 SMALL = TimeConfig(
     image_size=16,
@@ -34,11 +35,6 @@ SMALL = TimeConfig(
     batch_size=24,
     budget=PairBudget(steps=50, learning_rate=3e-3),
 )
-
-
-@pytest.fixture(scope="module")
-def icons() -> Icons:
-    return load_icons(32)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +167,15 @@ def test_only_the_order_tells_the_direction(scores: dict[str, float]) -> None:
 
 def test_every_view_tells_the_object(scores: dict[str, float]) -> None:
     assert min(scores[f"{view}.state"] for view in VIEWS) > 60  # chance 33
+
+
+def test_a_collapsed_model_has_no_direction(icons: Icons, clips: Clips) -> None:
+    """All scores equal: the direction is a coin, not a failure."""
+    shown = clips.both_ways()
+    same = Oracle(lambda seen: torch.ones(len(seen), 2), lambda tokens: torch.ones(len(tokens), 2))
+    found = score_view(same, shown, "ordered", 0)  # type: ignore[arg-type]
+    assert found["direction"] == 50
+    assert found["process"] == pytest.approx(CHANCE["process"], abs=2)
 
 
 def test_reversed_frames_get_the_opposite_word(scores: dict[str, float]) -> None:
