@@ -76,7 +76,7 @@ class CosineStatistics:
     auc: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GapReport:
     """The modality gap of two clouds on the unit sphere.
 
@@ -95,7 +95,7 @@ class GapReport:
     chance: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlanarMap:
     """Clouds drawn in one plane. Iterating gives the clouds in the order they came.
 

@@ -58,7 +58,7 @@ def build_encoder(modality: str, world: Renditions, generator: torch.Generator) 
     return FrameMean(cnn) if modality == "video" else cnn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Concepts for training, and concepts kept for testing; int64 rows of the icons."""
 

@@ -97,7 +97,7 @@ def conditional_entropy(data: bytes, order: int = 1) -> float:
     if not 1 <= order <= 7:
         raise ValueError(f"order={order!r} must be from 1 to 7 bytes; entropy() takes none before")
     # The last byte starts no long block, so it counts for neither.
-    short, long = _counts(data[:-1], order), _counts(data, order + 1)
+    long, short = _counts(data, order + 1), _counts(data[:-1], order)
     once = float((long == 1).sum() / long.sum())
     if once > SEEN_ONCE:
         raise ValueError(

@@ -135,6 +135,7 @@ def phonemes(texts: Sequence[str], speaker: str = "en") -> list[str]:
     Raises:
         ValueError: a text is empty or holds control characters, or the speaker is unknown.
         ModuleNotFoundError: the package is missing; the message says how to install it.
+        RuntimeError: its library does not start.
     """
     texts = _check_texts(texts)
     _check_speaker(speaker)
@@ -166,6 +167,7 @@ def spoken_table(
     Raises:
         ValueError: as `speak` and `log_mel` say, or there are no speakers.
         ModuleNotFoundError: the package is missing; the message says how to install it.
+        RuntimeError: its library does not start.
     """
     names, speakers = _check_texts(names), _listed(speakers)
     if not speakers:
