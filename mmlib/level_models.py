@@ -133,7 +133,7 @@ def pixel_model(
         budget: None for the default.
 
     Raises:
-        ValueError: icons of other concepts or styles.
+        ValueError: another number of drawings than the benchmark has.
     """
     augment, plain = IconAugmentation(), IconAugmentation(AugmentConfig.none())
     inputs = Inputs(check_rows(benchmark, icons.rgba.flatten(0, 1)), augment, plain)
@@ -160,9 +160,11 @@ def feature_model(
 
     With `shuffled` the words are dealt out anew among the training concepts, so that nothing can
     be learnt but how frequent they are: the control that must score chance.
-    Raises ValueError for another number of features.
+    Raises ValueError for another number of rows, and for features that are no finite vectors.
     """
     rows = check_rows(benchmark, features)
+    if rows.ndim != 2 or not bool(rows.isfinite().all()):
+        raise ValueError(f"features {tuple(rows.shape)} must be finite vectors (drawings, D)")
     inputs = Inputs(rows, lambda part, _: part, lambda part, _: part)
 
     def scores(train: Tensor, seed: int) -> Tensor:

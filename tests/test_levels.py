@@ -441,6 +441,10 @@ def test_missing_drawings_and_wrong_rows_are_refused(
         build_benchmark(replace(icons, has=holes))
     with pytest.raises(ValueError, match="1629 rows for 3258"):
         feature_model(benchmark, thumbnails(icons)[:1629])
+    with pytest.raises(ValueError, match="must be finite vectors"):
+        feature_model(benchmark, thumbnails(icons) / 0)
+    with pytest.raises(ValueError, match="must be finite vectors"):
+        feature_model(benchmark, icons.rgba.flatten(0, 1)[:, :3, :2, :2])
     with pytest.raises(ValueError, match="rows for 3258"):
         pixel_model(benchmark, icons.subset(range(100)))
     with pytest.raises(ValueError, match="cells=33"):

@@ -20,15 +20,14 @@ from mmlib.clip import CLIPModel
 from mmlib.data.clips import MOTIONS, WORDS, ClipConfig, ClipGenerator
 from mmlib.data.grammar import article
 from mmlib.data.icons import Icons
-from mmlib.encoders import CNNVisualEncoder
 from mmlib.evaluate import evaluating
+from mmlib.gaps.clip_encoder import ClipEncoder
 from mmlib.layers import check_choice, check_positive
 from mmlib.pair_lab import PairBudget, train_pair
 from mmlib.recipe import Variations
 from mmlib.runtime import derive_seed, make_generator
 from mmlib.text import TextConfig, TextEncoder, Tokenizer
 
-ORDERS = ("ordered", "bag")
 VIEWS = ("ordered", "shuffled", "one", "bag")
 #: Percent right by guessing. A model without order that reads the axis has 50 for the process.
 CHANCE = {"process": 100 / 6, "direction": 50.0, "axis": 100 / 3}
@@ -61,12 +60,8 @@ class TimeConfig(Variations):
         check_positive(batch_size=self.batch_size)
         if len(self.objects) < 2 or len(set(self.objects)) < len(self.objects):
             raise ValueError(f"objects {self.objects} must be two or more different names")
-        for name, count in (("train_clips", self.train_clips), ("test_clips", self.test_clips)):
-            if count < 3 or count % 3:
-                raise ValueError(
-                    f"{name}={count} must be a multiple of 3, 3 or more: each axis of motion "
-                    "gets a third"
-                )
+        _check_thirds("train_clips", self.train_clips)
+        _check_thirds("test_clips", self.test_clips)
         self.clip_config(MOTIONS[:2])
 
     def clip_config(self, motions: tuple[str, ...]) -> ClipConfig:
@@ -111,6 +106,13 @@ class Clips:
         return Clips(frames, objects, torch.cat([self.motions, other.motions]), self.names)
 
 
+def _check_thirds(name: str, count: int) -> None:
+    if count < 3 or count % 3:
+        raise ValueError(
+            f"{name}={count} must be a multiple of 3, 3 or more: each axis of motion gets a third"
+        )
+
+
 def all_captions(names: tuple[str, ...]) -> list[str]:
     """Every caption there can be, 6 for each object: row ``6 * object + motion``."""
     return [f"{article(name)} {word}" for name in names for word in WORDS]
@@ -126,8 +128,7 @@ def draw_clips(icons: Icons, config: TimeConfig, count: int, generator: torch.Ge
     Raises:
         ValueError: a count that is no multiple of 3, an unknown object or style.
     """
-    if count < 3 or count % 3:
-        raise ValueError(f"{count} clips cannot be split into three axes: use a multiple of 3")
+    _check_thirds("count", count)
     device, parts = icons.rgba.device, []
     for axis in range(0, len(MOTIONS), 2):
         motions = config.clip_config(MOTIONS[axis : axis + 2])
@@ -161,42 +162,6 @@ def view_frames(frames: Tensor, view: str, generator: torch.Generator) -> Tensor
     order = keys.argsort(dim=1)[:, : 1 if view == "one" else None]  # (n, t)
     rows = torch.arange(len(frames), device=frames.device)[:, None]
     return frames[rows, order]
-
-
-class ClipEncoder(nn.Module):
-    """Clips (B, t, 3, H, W) in [0, 1] -> features (B, feature_dim), t is T or 1.
-
-    A small CNN sees each frame by itself; ``ordered`` concatenates the T frame features, ``bag``
-    puts their mean in all T places, so that both have equally many parameters and only the first
-    knows the order. A clip of one frame counts as T equal frames.
-    Raises ValueError for an unknown order, and for another number of frames.
-    """
-
-    def __init__(
-        self, frames: int, order: str = "ordered", *, generator: torch.Generator | None = None
-    ) -> None:
-        super().__init__()
-        check_choice("order", order, ORDERS)
-        check_positive(frames=frames)
-        self.frames, self.order, self.feature_dim = frames, order, 128
-        self.image = CNNVisualEncoder(
-            "tiny", stem=16, widths=(32, 64), depths=(1, 1), pooling="grid", generator=generator
-        )
-        self.time = nn.Linear(frames * self.image.feature_dim, self.feature_dim)
-        nn.init.kaiming_normal_(self.time.weight, nonlinearity="relu", generator=generator)
-        nn.init.zeros_(self.time.bias)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """Clips (B, t, 3, H, W) -> features (B, feature_dim)."""
-        if clips.ndim != 5 or clips.shape[1] not in (1, self.frames):
-            raise ValueError(
-                f"clips must be (B, {self.frames}, 3, H, W) or have 1 frame, got "
-                f"{tuple(clips.shape)}"
-            )
-        x = self.image(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])  # (B, t, C)
-        if self.order == "bag":
-            x = x.mean(dim=1, keepdim=True)  # (B, 1, C)
-        return self.time(x.expand(-1, self.frames, -1).flatten(1)).relu()
 
 
 def train_view(clips: Clips, view: str, config: TimeConfig, seed: int) -> CLIPModel:

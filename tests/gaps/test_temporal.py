@@ -9,10 +9,10 @@ import torch
 
 from mmlib.data.clips import MOTIONS, WORDS
 from mmlib.data.icons import Icons
+from mmlib.gaps.clip_encoder import ClipEncoder
 from mmlib.gaps.temporal import (
     CHANCE,
     VIEWS,
-    ClipEncoder,
     Clips,
     TimeConfig,
     all_captions,
