@@ -84,16 +84,18 @@ def record_table(
         digits: behind the point.
 
     Raises:
-        ValueError: as `record` does.
+        ValueError: as `record` does, or two cells would have one id.
     """
     rows = []
+    ids: set[str] = set()
     for row, columns in values.items():
         cells: dict[str, object] = {label: row}
         for column, measured in columns.items():
-            band = record(
-                f"{prefix}.{slug(row)}.{slug(column)}", measured, unit,
-                seeds=seeds, higher_is_better=higher_is_better,
-            )  # fmt: skip
+            id = f"{prefix}.{slug(row)}.{slug(column)}"
+            if id in ids:
+                raise ValueError(f"{row!r}, {column!r}: another cell has the id {id!r}: rename it")
+            ids.add(id)
+            band = record(id, measured, unit, seeds=seeds, higher_is_better=higher_is_better)
             cells[column] = (
                 f"{band.mean:.{digits}f} ({band.minimum:.{digits}f} to {band.maximum:.{digits}f})"
             )

@@ -66,6 +66,11 @@ def test_every_cell_of_the_table_is_a_result() -> None:
     assert stored["c14.fine.seen"]["seeds"] == [4, 5]
 
 
+def test_two_cells_with_one_id_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"another cell has the id 'c14.a.x-y'"):
+        record_table("c14", {"a": {"x y": [1.0], "x-y": [2.0]}}, [0])
+
+
 def test_by_seed_turns_runs_into_lists() -> None:
     assert by_seed([{"a": 1.0, "b": 2}, {"b": 4, "a": 3.0}]) == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import test_ex02, test_ex03, test_ex04
+from ..checks import test_ex01, test_ex02, test_ex03, test_ex04
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,19 @@ class Anatomy:
 LAST_PARTS = (
     "## Failure gallery", "## Verdicts", "## Exercises", "## Quiz", "## What this does not show",
     "## Sources",
+)  # fmt: skip
+
+CHAPTER_1 = Anatomy(
+    number=1,
+    stem="01_modality_challenges",
+    parts=(
+        "# 1. Modality challenges", "## A result first", "## Four signals (C1.2)",
+        "## The article's table (C1.1)", "## Two clouds", "## Harder words? (C1.3)",
+        "## Fine and coarse (C1.4)", "## Whose left? (C1.5)", "## State and process (C1.6)",
+        "## Fourteen languages (C1.7)", *LAST_PARTS,
+    ),
+    claim_count=7,
+    solutions=test_ex01.SOLUTIONS,
 )  # fmt: skip
 
 CHAPTER_2 = Anatomy(
@@ -78,4 +91,4 @@ CHAPTER_4 = Anatomy(
     solutions=test_ex04.SOLUTIONS,
 )  # fmt: skip
 
-CHAPTERS = (CHAPTER_2, CHAPTER_3, CHAPTER_4)
+CHAPTERS = (CHAPTER_1, CHAPTER_2, CHAPTER_3, CHAPTER_4)
