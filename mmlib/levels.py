@@ -28,8 +28,8 @@ from mmlib.data.level_words import (
     match_counts,
     picture_twins,
 )
+from mmlib.gaps.parts import credit
 from mmlib.layers import check_choice, check_positive
-from mmlib.ranking import Ranks
 from mmlib.runtime import derive_seed, make_generator
 from mmlib.tables import Table
 
@@ -74,9 +74,7 @@ class Questions:
                 f"scores {tuple(scores.shape)} must be (drawings, words), {least} at least"
             )
         own = scores.cpu()[self.pictures[:, None], self.candidates]  # (Q, C)
-        right = torch.zeros_like(own, dtype=torch.bool)
-        right[:, 0] = True
-        return Ranks.from_scores(own, right).hits(1)
+        return credit(own)
 
     def by_word(self, scores: Tensor) -> Tensor:
         """Accuracy (L, K) of each asked word, a fraction."""

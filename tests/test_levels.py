@@ -452,6 +452,9 @@ def test_missing_drawings_and_wrong_rows_are_refused(
     _, test = benchmark.split(SEED)
     with pytest.raises(ValueError, match="drawings, words"):
         benchmark.questions(test, SEED, per_word=2).hits(torch.zeros(3, 3))
+    broken = torch.full((benchmark.styles * len(benchmark.twins), len(benchmark.words)), torch.nan)
+    with pytest.raises(ValueError, match="NaN"):
+        benchmark.questions(test, SEED, per_word=2).hits(broken)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,12 @@ def choose(image: Tensor, text: Tensor) -> Tensor:
 
 
 def credit(scores: Tensor) -> Tensor:
-    """Credit (N,) in [0, 1] when the first of the scores (N, K) is the largest; ties are shared."""
+    """Credit (N,) in [0, 1] when the first of the scores (N, K) is the largest; ties are shared.
+
+    Raises ValueError for NaN, which is neither larger nor smaller than anything.
+    """
+    if bool(scores.isnan().any()):
+        raise ValueError("the scores hold NaN: check the model before scoring it")
     right = torch.zeros_like(scores, dtype=torch.bool)
     right[:, 0] = True
     return Ranks.from_scores(scores, right).hits(1)

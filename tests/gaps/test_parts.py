@@ -83,3 +83,8 @@ def test_drawings_are_checked(icons: Icons) -> None:
     style, row = gap[0].tolist()
     with pytest.raises(ValueError, match="has no drawing"):
         drawings_of(icons, ["dog", icons.concepts[row].name], [icons.styles[style]])
+
+
+def test_nan_is_no_answer() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        credit(torch.tensor([[1.0, float("nan"), 0.0]]))
