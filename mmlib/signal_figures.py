@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from mmlib.alignment import PlanarMap
+from mmlib.alignment import PlanarMap, modality_gap
 from mmlib.data.spectrogram import SAMPLE_RATE
 from mmlib.figure_style import COLOURS, FAINT, INK, figure_of, style, subplots
+from mmlib.ranking import normalize64
 
 MARKERS = ("o", "^", "s", "D")
 
@@ -77,6 +78,30 @@ def _blank(ax: Axes, title: str) -> None:
     ax.grid(False)
 
 
+def along_gap(first: Tensor, second: Tensor) -> PlanarMap:
+    """Two clouds seen from the side: across is the modality gap, up is what varies most besides.
+
+    The plane of largest variance (`pca_2d`) may hide a gap that is short and everywhere the same.
+
+    Args:
+        first, second: (N, D) floats in one space; rows are normalised.
+
+    Raises:
+        ValueError: as `mmlib.alignment.modality_gap`; or the two centroids coincide.
+    """
+    gap = modality_gap(first, second).vector.cpu()  # (D,)
+    if gap.norm() < 1e-9:
+        raise ValueError("the centroids coincide: there is no gap to look along")
+    rows = torch.cat([normalize64(first), normalize64(second)]).cpu()  # (2 N, D)
+    rows = rows - rows.mean(dim=0)
+    across = gap / gap.norm()
+    rest = rows - (rows @ across)[:, None] * across
+    up = torch.linalg.svd(rest, full_matrices=False)[2][0]
+    points = torch.stack([rows @ across, rows @ up], dim=1)  # (2 N, 2)
+    shares = (points.square().sum(dim=0) / rows.square().sum()).tolist()
+    return PlanarMap(points.split(len(first)), (shares[0], shares[1]))
+
+
 def embedding_map(
     planar: PlanarMap, labels: Sequence[str], *, lines: bool = True, title: str = "",
     ax: Axes | None = None,
@@ -84,7 +109,7 @@ def embedding_map(
     """Up to four clouds on one plane, each with its mark and colour; lines join equal rows.
 
     Args:
-        planar: from `mmlib.alignment.pca_2d`.
+        planar: from `mmlib.alignment.pca_2d` or `along_gap`.
         labels: one for each cloud.
         lines: whether row i of the first cloud is joined with row i of the second.
         title: above the map.

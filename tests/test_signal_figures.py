@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmlib.alignment import pca_2d
-from mmlib.signal_figures import embedding_map, four_signals
+from mmlib.signal_figures import along_gap, embedding_map, four_signals
 
 PICTURE = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)
 CLIP = torch.randint(0, 256, (7, 3, 16, 16), dtype=torch.uint8)
@@ -50,3 +50,20 @@ def test_the_map_refuses_what_does_not_fit() -> None:
     many = pca_2d(*(torch.randn(3, 8) for _ in range(5)))
     with pytest.raises(ValueError, match="5 clouds: there are marks for 4"):
         embedding_map(many, list("abcde"))
+
+
+def test_a_gap_that_the_largest_variance_hides_is_seen_from_the_side() -> None:
+    generator = torch.Generator().manual_seed(0)
+    wide = torch.randn(60, 8, generator=generator)
+    wide[:, 7] = 0
+    offset = torch.zeros(8)
+    offset[7] = 1.0
+    first, second = wide + offset, wide - offset
+    side = along_gap(first, second)
+    x, y = side
+    assert x[:, 0].min() > y[:, 0].max()  # apart along the gap
+    front = pca_2d(first, second)
+    assert front.points[0][:, 0].min() < front.points[1][:, 0].max()  # mixed on the usual map
+    assert 0 < side.explained[0] < 1 and sum(side.explained) <= 1
+    with pytest.raises(ValueError, match="centroids coincide"):
+        along_gap(first, first)
