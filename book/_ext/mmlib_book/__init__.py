@@ -4,6 +4,7 @@
 ``site``       repository and site address from the environment; unused scripts left out
 ``boxes``      plain Markdown of notebooks (``> **Key idea.** ...``, ``<details>``) into boxes
 ``notebook``   reads a chapter: its title, code, run card; inserts the card, folds solutions
+``chapters``   what the site says about each chapter (``book/chapters.yml``)
 ``generated``  the claims ledger and the status page, from stored results
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
 =============  =================================================================================

@@ -21,16 +21,9 @@ from mmlib.published import load_all
 from mmlib.runtime import TIERS, describe_seconds
 
 from .boxes import LETTERS, claim_label, claims_in, ledger_label
+from .chapters import load_chapters
 from .notebook import chapter_title
 
-CHAPTERS = {
-    "1": "Modalities and their gaps",
-    "2": "Image encoders",
-    "3": "Many scales",
-    "4": "CLIP",
-    "5": "Augmentation",
-    "6": "More than two modalities",
-}
 UNTESTED = "not yet tested"
 Found = Mapping[str, list[dict[str, Any]]]
 
@@ -117,12 +110,12 @@ def ledger(root: Path) -> str:
     count = Counter(overall(known.get(claim["id"], [])) for claim in claims)
     summary = ", ".join(f"{number} {status}" for status, number in count.most_common())
     text = [f"**{len(claims)} claims:** {summary}.", ""]
-    for number, title in CHAPTERS.items():
-        text += [f"## Chapter {number}: {title}", ""]
+    for chapter in load_chapters(root):
+        text += [f"## Chapter {chapter.number}: {chapter.title}", ""]
         text += [
             _entry(claim, known.get(claim["id"], []), boxes.get(claim["id"]))
             for claim in claims
-            if claim["id"].startswith(f"C{number}.")
+            if claim["id"].startswith(f"C{chapter.number}.")
         ]
     return "\n".join(text)
 
@@ -145,19 +138,19 @@ def status(root: Path) -> str:
 
 
 def path_through(root: Path) -> str:
-    """The six chapters as a Markdown table: those that exist with a link and measured times."""
-    existing = {path.name[:2].lstrip("0"): path for path in find_chapters(root)}
+    """The chapters as a Markdown table: those that exist with a link and measured times."""
     results, claims = load_all(root / "book" / "results"), load_claims(root)
     lines = [_row(["chapter", "claims", *TIERS]), _row(["---"] * 5)]
-    for number, title in CHAPTERS.items():
-        path = existing.get(number)
-        name = f"{number}. [{title}](/notebooks/{path.name})" if path else f"{title} (to come)"
-        count = sum(claim["id"].startswith(f"C{number}.") for claim in claims)
-        timings = results.get(path.stem, {}).get("timings", {}) if path else {}
+    for chapter in load_chapters(root):
+        name = f"{chapter.number}. {chapter.title} (to come)"
+        if chapter.notebook:
+            name = f"{chapter.number}. [{chapter.title}](/notebooks/{chapter.notebook.name})"
+        count = sum(claim["id"].startswith(f"C{chapter.number}.") for claim in claims)
+        timings = results.get(chapter.stem, {}).get("timings", {})
         times = [
             describe_seconds(timings[tier]["wall_s"]) if tier in timings else "" for tier in TIERS
         ]
-        lines.append(_row([name if path else f"{number}. {name}", str(count), *times]))
+        lines.append(_row([name, str(count), *times]))
     return "\n".join(lines)
 
 
