@@ -32,6 +32,7 @@ def _execute(arguments: argparse.Namespace) -> int:
         require_gpu=arguments.require_gpu,
         out=arguments.out,
         store=arguments.store or None,
+        time_only=arguments.time_only,
     )
     return execute(chapters, root, options)
 
@@ -62,6 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
     place = execute.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, help="write there and leave the book alone")
     place.add_argument("--store", action="store_true", help="store outputs at tier smoke too")
+    place.add_argument(
+        "--time-only", action="store_true", help="keep how long the tier took, and no outputs"
+    )
     execute.set_defaults(run=_execute)
 
     status = commands.add_parser("status", help="which chapters' outputs are fresh")

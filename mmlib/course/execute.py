@@ -23,10 +23,10 @@ from mmlib.course.book import read_notebook, results_path
 from mmlib.course.clean import clean_notebook
 from mmlib.course.progress import CellProgress
 from mmlib.course.runcard import build_run_card
-from mmlib.course.store import put_both, results_content, results_text
+from mmlib.course.store import add_timing, put_both, results_content, results_text
 from mmlib.published import load_file
 from mmlib.results import RECORD_VARIABLE, Results, load_record
-from mmlib.runtime import TIER_VARIABLE, check_tier, describe_seconds
+from mmlib.runtime import TIER_VARIABLE, atomic_write, check_tier, describe_seconds
 
 
 class ChapterFailed(RuntimeError):
@@ -42,12 +42,14 @@ class Options:
         require_gpu: fail unless the chapter's tensors were on a GPU; always so at tier ``gpu``.
         out: write notebooks and results here and leave the book's own alone.
         store: keep the outputs in the book; by default at tiers ``cpu`` and ``gpu``.
+        time_only: keep how long the tier took, and leave outputs and results as they are.
     """
 
     tier: str
     require_gpu: bool = False
     out: Path | None = None
     store: bool | None = None
+    time_only: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done before a chapter has run for minutes."""
@@ -59,6 +61,8 @@ class Options:
             )
         if self.out is not None and self.store:
             raise ValueError("--out and --store exclude each other: name one place")
+        if self.time_only and (self.out is not None or self.store):
+            raise ValueError("--time-only keeps no outputs: leave --out and --store out")
 
     @property
     def needs_gpu(self) -> bool:
@@ -68,7 +72,9 @@ class Options:
     @property
     def keeps(self) -> bool:
         """Whether the book's own files are replaced."""
-        return self.out is None and (self.tier != "smoke" if self.store is None else self.store)
+        if self.out is not None or self.time_only:
+            return False
+        return self.tier != "smoke" if self.store is None else self.store
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,8 @@ def execute_chapter(path: Path, root: Path, options: Options) -> dict[str, Any]:
     elif options.keeps:
         _check_unedited(path, before, run, card)
         _put(run, card, path, results_path(root, chapter))
+    elif options.time_only:
+        _put_time(card, results_path(root, chapter))
     return card
 
 
@@ -176,6 +184,26 @@ def _put(run: Run, card: dict[str, Any], notebook_path: Path, results: Path) -> 
     before = load_file(results) if results.exists() else None
     content = results_content(card, run.recorded, before)
     put_both((results, results_text(content)), (notebook_path, to_text(notebook)))
+
+
+def _put_time(card: Mapping[str, Any], results: Path) -> None:
+    atomic_write(results, results_text(add_timing(load_file(results), card)))
+
+
+def check_time_only(path: Path, root: Path, tier: str) -> None:
+    """Refuse to keep the time of a run that the chapter's stored results cannot take.
+
+    Raises:
+        ValueError: the chapter has no results yet, or they are of this tier.
+    """
+    results = results_path(root, path.stem)
+    if not results.exists():
+        raise ValueError(f"{path.stem} has no stored results: execute it without --time-only first")
+    if load_file(results).get("tier") == tier:
+        raise ValueError(
+            f"the stored results of {path.stem} are of tier {tier!r} and hold their own time: "
+            "name another tier, or leave --time-only out"
+        )
 
 
 def to_text(notebook: Any) -> str:
@@ -203,6 +231,8 @@ def execute(chapters: list[Path], root: Path, options: Options) -> int:
     """
     for path in chapters:
         read_notebook(path)  # a damaged one is found before an hour was spent on the others
+        if options.time_only:
+            check_time_only(path, root, options.tier)
     for path in chapters:
         try:
             card = execute_chapter(path, root, options)
@@ -212,6 +242,8 @@ def execute(chapters: list[Path], root: Path, options: Options) -> int:
         kept = "stored in the book" if options.keeps else f"written to {options.out}"
         if options.out is None and not options.keeps:
             kept = "not stored (give --store or --out DIR to keep it)"
+        if options.time_only:
+            kept = "only its time was stored"
         print(
             f"{path.stem}: ran in {describe_seconds(card['wall_s'])} at tier {card['tier']} on "
             f"{card['device']}; {kept}"

@@ -10,6 +10,8 @@ from typing import Any
 from mmlib.results import Results
 from mmlib.runtime import atomic_write
 
+TIMING = ("wall_s", "peak_memory_mb", "peak_cuda_mb", "cache_mb", "benchmark", "device")
+
 
 def results_content(
     card: Mapping[str, Any], recorded: Results, before: Mapping[str, Any] | None
@@ -19,11 +21,7 @@ def results_content(
     ``timings`` keeps one entry a tier, so that a reader at any tier learns how long a chapter
     takes; those of other tiers are carried over from the file of before.
     """
-    timing = {
-        key: card[key]
-        for key in ("wall_s", "peak_memory_mb", "peak_cuda_mb", "cache_mb", "benchmark", "device")
-    }
-    timings = {**((before or {}).get("timings") or {}), card["tier"]: timing}
+    timings = add_timing(before or {}, card)["timings"]
     kept = ("chapter", "run", "tier", "device", "versions", "date", "commit", "dirty", "seeds")
     return {
         **{key: card[key] for key in kept},
@@ -35,6 +33,12 @@ def results_content(
         "results": recorded.results,
         "verdicts": recorded.verdicts,
     }
+
+
+def add_timing(content: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any]:
+    """A results file with the time of one more run, at the tier of its card; the rest stays."""
+    timing = {key: card[key] for key in TIMING}
+    return {**content, "timings": {**(content.get("timings") or {}), card["tier"]: timing}}
 
 
 def results_text(content: Mapping[str, Any]) -> str:

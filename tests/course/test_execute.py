@@ -81,6 +81,35 @@ def test_a_stored_chapter_is_fresh_and_its_text_is_checked(executed: Path) -> No
     assert main(["status", "--check", "--root", str(executed)]) == 1  # 70 is not 71
 
 
+def test_the_time_of_another_tier_is_kept_and_nothing_else(
+    executed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook_path = executed / "notebooks" / "01_small.ipynb"
+    results = executed / "book" / "results" / "01_small.json"
+    outputs, before = notebook_path.read_bytes(), json.loads(results.read_text())
+    arguments = ["execute", "--root", str(executed), "--only", "01", "--time-only"]
+    assert main([*arguments, "--tier", "cpu"]) == 0
+    assert "only its time was stored" in capsys.readouterr().out
+    after = json.loads(results.read_text())
+    assert set(after["timings"]) == {"smoke", "cpu"} and after["timings"]["cpu"]["wall_s"] > 0
+    assert after["timings"].pop("cpu") and after == before
+    assert notebook_path.read_bytes() == outputs
+
+
+def test_a_time_that_cannot_be_kept_is_refused_before_the_run(
+    executed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = snapshot(executed)
+    arguments = ["execute", "--root", str(executed), "--time-only", "--tier", "smoke"]
+    assert main([*arguments, "--only", "01"]) == 2
+    assert "of tier 'smoke' and hold their own time" in capsys.readouterr().err
+    assert main([*arguments, "--only", "02"]) == 2
+    assert "02_more has no stored results" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="keeps no outputs"):
+        Options(tier="smoke", time_only=True, out=executed)
+    assert snapshot(executed) == before
+
+
 def test_a_failing_cell_leaves_the_book_as_it_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
