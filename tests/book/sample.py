@@ -129,6 +129,10 @@ def write_book(source: Path, target: Path) -> None:
     toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
     toc["parts"].insert(1, {"caption": "Sample", "chapters": [{"file": f"notebooks/{CHAPTER}"}]})
     (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+    rows = yaml.safe_load((target / "book" / "chapters.yml").read_text(encoding="utf-8"))
+    rows[3]["figure"] = "fig-point"  # the figure that the sample chapter has
+    rows[3].pop("crop", None)
+    (target / "book" / "chapters.yml").write_text(yaml.safe_dump(rows), encoding="utf-8")
     (target / "notebooks").mkdir()
     write_notebook(target, make_notebook())
     (target / "book" / "results").mkdir()

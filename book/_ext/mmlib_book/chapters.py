@@ -16,7 +16,8 @@ class Chapter:
     """One chapter: what ``book/chapters.yml`` says, and its notebook if there is one.
 
     ``summary``, ``figure``, ``needs`` are empty and ``notebook`` is None for a chapter to come;
-    ``after`` lists the numbers of the chapters to read before.
+    ``after`` lists the numbers of the chapters to read before; ``crop`` is the part of the figure
+    that a card shows: left, top, right, bottom as shares of its sides, or empty for all of it.
     """
 
     number: int
@@ -24,6 +25,7 @@ class Chapter:
     summary: str = ""
     figure: str = ""
     needs: str = ""
+    crop: tuple[float, ...] = ()
     after: tuple[int, ...] = ()
     notebook: Path | None = None
 
@@ -52,4 +54,5 @@ def _chapter(row: dict[str, Any], notebook: Path | None) -> Chapter:
     wanted = ("number", "title", *(("summary", "figure", "needs") if notebook else ()))
     if missing := [key for key in wanted if not row.get(key)]:
         raise ValueError(f"book/chapters.yml, entry {row}: {', '.join(missing)} missing")
-    return Chapter(**{**row, "after": tuple(row.get("after", ())), "notebook": notebook})
+    lists = {key: tuple(row.get(key, ())) for key in ("after", "crop")}
+    return Chapter(**{**row, **lists, "notebook": notebook})

@@ -20,6 +20,7 @@ from mmlib.course.status import book_status
 from mmlib.published import load_all
 from mmlib.runtime import TIERS, describe_seconds
 
+from . import landing
 from .boxes import LETTERS, claim_label, claims_in, ledger_label
 from .chapters import load_chapters
 from .notebook import chapter_title
@@ -158,6 +159,9 @@ PLACES = {
     "<!-- mmlib:claims -->": ledger,
     "<!-- mmlib:status -->": status,
     "<!-- mmlib:path -->": path_through,
+    "<!-- mmlib:start -->": landing.start,
+    "<!-- mmlib:cards -->": landing.cards,
+    "<!-- mmlib:puzzle -->": landing.puzzle,
 }
 
 
