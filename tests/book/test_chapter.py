@@ -46,6 +46,7 @@ def test_solution_is_folded(chapter: str) -> None:
 def test_figure_has_caption_and_alternative_text(chapter: str) -> None:
     assert 'alt="One blue point."' in chapter
     assert re.search(r"caption-text\">.*A point\.", chapter)
+    assert re.search(r'caption-number">Figure 4\.1 ', chapter), "figures are numbered by chapter"
 
 
 def test_downloaded_notebook_is_the_stored_one(sample_book: Path, sample_site: Path) -> None:

@@ -6,6 +6,7 @@
 ``notebook``   reads a chapter: its title, code, run card; inserts the card, folds solutions
 ``chapters``   what the site says about each chapter (``book/chapters.yml``)
 ``generated``  the claims ledger and the status page, from stored results
+``figures``    figures numbered by chapter
 ``landing``    the landing page's cards, from the chapters' figures and results
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
 =============  =================================================================================
@@ -17,11 +18,11 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import generated, landing, mend, notebook, site
+from . import figures, generated, landing, mend, notebook, site
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension."""
-    for part in (site, notebook, generated, landing, mend):
+    for part in (site, notebook, figures, generated, landing, mend):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
