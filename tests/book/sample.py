@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
 
+from mmlib.bands import band, mean_effect
 from mmlib.course.runcard import hash_code_cells, hash_package
 
 CHAPTER = "04_sample"
@@ -22,6 +24,21 @@ PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJg"
     "gg=="
 )
+RUN = {
+    "chapter": CHAPTER,
+    "run": "abc123",
+    "tier": "cpu",
+    "device": "Sample CPU <X>",
+    "seeds": [0, 1, 2],
+    "wall_s": 425.0,
+    "peak_memory_mb": 2150.0,
+    "peak_cuda_mb": None,
+    "versions": {"python": "3.11.7", "torch": "2.14.1"},
+    "date": "2026-11-20T10:00:00Z",
+    "commit": "0123456789abcdef",
+    "dirty": False,
+}
+GAINS = (11.5, 12.5, 13.5)  # points by which the norm is better, a seed
 OPENING = """# A sample chapter
 
 What you will be able to do: read the box below.
@@ -79,42 +96,38 @@ def make_notebook() -> nbformat.NotebookNode:
 
 def run_card(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """A run card whose hashes are those of the notebook and of the installed package."""
-    return {
-        "chapter": CHAPTER,
-        "run": "abc123",
-        "tier": "cpu",
-        "device": "Sample CPU <X>",
-        "wall_s": 425.0,
-        "peak_memory_mb": 2150.0,
-        "peak_cuda_mb": None,
-        "versions": {"python": "3.11.7", "torch": "2.14.1"},
-        "date": "2026-11-20T10:00:00Z",
-        "commit": "0123456789abcdef",
-        "dirty": False,
-        "code_hash": hash_code_cells(notebook),
-        "package_hash": hash_package(notebook),
+    return {**RUN, "code_hash": hash_code_cells(notebook), "package_hash": hash_package(notebook)}
+
+
+def make_results(shift: float = 0.0) -> dict[str, Any]:
+    """What the sample chapter published: one claim judged, its effect 12.5 and the shift."""
+    chance = [10.0, 11.0, 12.0]
+    stored = {
+        "lab.base": [value + gain + shift for value, gain in zip(chance, GAINS, strict=True)],
+        "lab.not-normalised": chance,
+        "broken.shuffled-captions": [1.0, 2.0, 2.5],
     }
-
-
-def make_results(mean: float = 12.5) -> dict[str, Any]:
-    """What the sample chapter published: one claim judged."""
-    effect = {"mean": mean, "low": 10.0, "high": 15.0, "n": 3, "confidence": 0.95}
     verdict = {
         "claim": "C4.5",
         "status": "supported",
         "text": "Without normalisation the model stays at chance.",
-        "effect": effect,
+        "effect": asdict(mean_effect([gain + shift for gain in GAINS])),
         "tier": "cpu",
     }
     return {
-        "chapter": CHAPTER,
-        "run": "abc123",
-        "tier": "cpu",
+        **RUN,
         "device": "Sample CPU",
-        "timings": {"cpu": {"wall_s": 425.0}},
-        "results": {},
+        "timings": {"cpu": {"wall_s": 425.0, "device": "Sample CPU", "peak_cuda_mb": None}},
+        "results": {name: make_result(values) for name, values in stored.items()},
         "verdicts": {"C4.5": verdict},
     }
+
+
+def make_result(values: list[float]) -> dict[str, Any]:
+    """One stored result in per cent, as `mmlib.results.record` writes it."""
+    seeds = list(range(len(values)))
+    shape = {"unit": "%", "higher_is_better": True, "note": ""}
+    return {"values": values, "seeds": seeds, **asdict(band(values, (0.0, 100.0))), **shape}
 
 
 def write_book(source: Path, target: Path) -> None:

@@ -86,7 +86,7 @@ def test_code_that_differs_from_the_outputs_fails_the_build(copy: Path) -> None:
     notebook = make_notebook()
     notebook.cells[1].source = "print(7 * 7)"
     write_notebook(copy, notebook)
-    write_results(copy, make_results(mean=13.75))
+    write_results(copy, make_results(shift=1.25))
     done = build(copy, copy)
     assert done.returncode != 0
     assert "outputs do not match the code" in done.stderr

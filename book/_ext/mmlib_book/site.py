@@ -25,6 +25,15 @@ def _address(name: str) -> str:
     return value
 
 
+def repository() -> str:
+    """The address of the repository; empty when nobody has said it.
+
+    Raises:
+        ValueError: ``MMLIB_REPOSITORY_URL`` is no web address.
+    """
+    return _address("MMLIB_REPOSITORY_URL")
+
+
 def theme_options(repository: str, branch: str) -> dict[str, Any]:
     """The theme options for a repository address, which may be empty."""
     if not repository:
@@ -45,9 +54,8 @@ def theme_options(repository: str, branch: str) -> dict[str, Any]:
 
 
 def _configure(app: Sphinx, config: Config) -> None:
-    repository = _address("MMLIB_REPOSITORY_URL")
     branch = os.environ.get("MMLIB_REPOSITORY_BRANCH") or "main"
-    config.html_theme_options.update(theme_options(repository, branch))
+    config.html_theme_options.update(theme_options(repository(), branch))
     address = _address("MMLIB_SITE_URL")
     config.html_baseurl = f"{address}/" if address else ""
     config.ogp_site_url = config.html_baseurl
