@@ -50,6 +50,13 @@ def test_the_front_page_links_to_ledger_and_first_chapter(intro: str) -> None:
     assert re.search(r'mm-first" href="../notebooks/01_\w+.html">Start with chapter 1<', intro)
 
 
+def test_every_claim_is_one_click_away(intro: str, root: Path) -> None:
+    claims = yaml.safe_load((root / "book" / "claims.yml").read_text(encoding="utf-8"))
+    wanted = {f"claims.html#claim-{claim['id'].lower().replace('.', '-')}" for claim in claims}
+    assert wanted <= set(re.findall(r'href="([^"]+)"', intro))
+    assert f"It makes {len(claims)} claims" in intro
+
+
 def test_the_puzzle_shows_stored_results(intro: str, root: Path) -> None:
     from mmlib_book.landing import FLIP
 
