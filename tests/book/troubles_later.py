@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import torch
-from mmlib_book import generated, site
+from mmlib_book import claims, site
 
 from mmlib import results, train
 from mmlib.__main__ import main
@@ -231,8 +231,8 @@ def no_address(tmp_path: Path, patch: Patch) -> str:
 
 @trouble
 def unlisted_claim(tmp_path: Path, patch: Patch) -> str:
-    patch.setattr(generated, "verdicts", lambda results: {"C9.9": []})
-    return error(generated.ledger, ROOT)
+    published = {"09_new": {"device": "AMD EPYC", "tier": "cpu", "verdicts": {"C9.9": {}}}}
+    return error(claims.known_verdicts, claims.load_claims(ROOT), published)
 
 
 # Tests
