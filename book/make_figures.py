@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import resvg_py
 import torch
+from matplotlib.image import imread
+from PIL import Image
 
 from mmlib.data.icons import ARTISTS, load_icons, render
 
@@ -39,5 +43,44 @@ def four_drawings() -> None:
     plt.close(figure)
 
 
+def logo(side: int, background: str | None = None) -> bytes:
+    """The logo as a PNG file of ``side`` pixels."""
+    path = str(ASSETS / "logo.svg")
+    return resvg_py.svg_to_bytes(svg_path=path, width=side, height=side, background=background)
+
+
+def icons() -> None:
+    """The logo for browsers without SVG, and for home screens, which want no transparency."""
+    (ASSETS / "icon-48.png").write_bytes(logo(48))
+    (ASSETS / "icon-180.png").write_bytes(logo(180, background="#0b3c5d"))
+
+
+def social_card() -> None:
+    """The picture beside a link to the course: logo, title, one line, drawings; 1200 x 630."""
+    drawings = load_icons(size=128)
+    figure = plt.figure(figsize=(12, 6.3), dpi=100, facecolor="white")
+    place = figure.add_axes((0.06, 0.68, 0.1155, 0.22))
+    place.imshow(imread(io.BytesIO(logo(139))))
+    place.axis("off")
+    figure.text(0.21, 0.845, "Vision-language models", fontsize=41, weight="bold", va="center")
+    figure.text(0.21, 0.735, "you can run", fontsize=41, weight="bold", va="center")
+    figure.text(0.06, 0.575, "An article says it; we measure it.", fontsize=25, color="#0b5a8a")
+    for row, style in enumerate(("openmoji", "twemoji")):
+        for column, name in enumerate(CONCEPTS):
+            axis = figure.add_axes((0.06 + column * 0.111, 0.32 - row * 0.2, 0.09, 0.17))
+            drawing = drawings.rgba[drawings.styles.index(style), drawings.index(name)]
+            picture = render(drawing[None], torch.full((1, 3, 1, 1), 1.0))
+            axis.imshow(picture[0].permute(1, 2, 0).numpy(), interpolation="lanczos")
+            axis.axis("off")
+    text = "Drawings: OpenMoji (CC BY-SA 4.0), Twemoji (CC BY 4.0)"
+    figure.text(0.06, 0.05, text, fontsize=13, color="#4d5a66")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, facecolor="white")
+    plt.close(figure)
+    Image.open(buffer).convert("RGB").quantize(128).save(ASSETS / "social-card.png", optimize=True)
+
+
 if __name__ == "__main__":
     four_drawings()
+    icons()
+    social_card()

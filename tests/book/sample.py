@@ -132,7 +132,7 @@ def make_result(values: list[float]) -> dict[str, Any]:
 
 def write_book(source: Path, target: Path) -> None:
     """Copy the book without its chapters and results, and put the sample chapter in."""
-    for name in ("_config.yml", "CHANGELOG.md", "NOTICE.md"):
+    for name in ("_config.yml", "CHANGELOG.md", "CITATION.cff", "NOTICE.md"):
         shutil.copy(source / name, target / name)
     ignore = shutil.ignore_patterns("results", "__pycache__")
     shutil.copytree(source / "book", target / "book", ignore=ignore)

@@ -17,7 +17,8 @@ def chapter(sample_site: Path) -> str:
 
 
 def test_run_card_stands_under_the_title(chapter: str) -> None:
-    assert re.search(r"</h1>\s*<dl class=\"mm-card\">", chapter)
+    head = r"<div class=\"mm-head\">(?:(?!<p>|<div class=\"cell).)*</div>"
+    assert re.search(rf"</h1>\s*{head}\s*<dl class=\"mm-card\">", chapter, re.S)
     for fact in ("cpu", "Sample CPU &lt;X&gt;", "7 min", "2.1 GB", "2026-11-20", "torch 2.14.1"):
         assert f"<dd>{fact}</dd>" in chapter or fact in chapter, fact
 

@@ -4,6 +4,11 @@
 ``site``       repository and site address from the environment; unused scripts left out
 ``boxes``      plain Markdown of notebooks (``> **Key idea.** ...``, ``<details>``) into boxes
 ``notebook``   reads a chapter: its title, code, run card; inserts the card, folds solutions
+``head``       time, needs and downloads under a chapter's title
+``citation``   how to cite a chapter, from ``CITATION.cff``
+``metadata``   descriptions, citation tags, Open Graph, icons; ``linked`` makes the JSON-LD
+``addresses``  the front door, ``sitemap.xml``, ``robots.txt``
+``missing``    ``404.html``
 ``chapters``   what the site says about each chapter (``book/chapters.yml``)
 ``generated``  puts what is made from stored results into the pages, by these modules:
 ``claims``     the article's claims, the stored verdicts and results
@@ -23,15 +28,36 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import figures, generated, landing, mend, notebook, site
+from . import (
+    addresses,
+    figures,
+    generated,
+    head,
+    landing,
+    mend,
+    metadata,
+    missing,
+    notebook,
+    site,
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension."""
-    for part in (site, notebook, figures, generated, landing, mend):
+    read = (site, notebook, head, figures, generated, landing)
+    for part in (*read, metadata, missing, addresses, mend):
         part.setup(app)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    # Pages that an older version of this extension has read are read again.
+    return {
+        "version": "1",
+        "env_version": zlib.crc32(code),
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

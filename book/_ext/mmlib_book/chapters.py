@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,14 @@ def _chapter(row: dict[str, Any], notebook: Path | None) -> Chapter:
         raise ValueError(f"book/chapters.yml, entry {row}: {', '.join(missing)} missing")
     lists = {key: tuple(row.get(key, ())) for key in ("after", "crop")}
     return Chapter(**{**row, **lists, "notebook": notebook})
+
+
+def chapter_of(docname: str, chapters: Sequence[Chapter]) -> Chapter | None:
+    """The chapter whose page is ``docname``, or None."""
+    folder, _, stem = docname.rpartition("/")
+    return next((c for c in chapters if c.stem == stem and folder == "notebooks"), None)
+
+
+def chapter_name(title: str) -> str:
+    """A chapter's title without its number."""
+    return re.sub(r"^\d+\.\s*", "", title)

@@ -3,7 +3,8 @@
 * the theme's ``fontawesome.js`` (1.5 MB, blocks rendering) goes: the icons come from CSS too;
 * buttons that hold only an icon get an accessible name, a ``<summary>`` keeps its visible one;
 * table headers without text become plain cells; a table, which may scroll, can take the focus;
-* the sidebar is a named region, an entry of the bibliography an item of its list.
+* the sidebar is a named region, an entry of the bibliography an item of its list;
+* three ``viewport`` elements become one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ REPAIRS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"<script[^>]*sphinx-thebe\.js[^>]*></script>\s*"), ""),
     (re.compile(r"<script>const THEBE_JS_URL[^<]*</script>\s*"), ""),
     (re.compile(r"<link[^>]*sphinx-thebe\.css[^>]*/?>\s*"), ""),
+    (re.compile(r'<meta name="viewport"[^>]*>\s*(?=.*<meta name="viewport")', re.S), ""),
     (re.compile(rf"<th({ATTRIBUTES})>(?:\s|<p>\s*</p>)*</th>"), r"<td\1></td>"),
     (
         re.compile(r'(<div class="sidebar-primary-items__start sidebar-primary__section")>'),

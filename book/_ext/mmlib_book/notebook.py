@@ -1,4 +1,4 @@
-"""A chapter on its way into the site: its boxes, its run card, its folded solutions.
+"""A chapter on its way into the site: its boxes, its head, its run card, its folded solutions.
 
 Only the copy that Sphinx reads is changed; the notebook that a reader downloads stays as it is.
 """
@@ -12,12 +12,17 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from mmlib.course.book import cell_source, run_card
+from mmlib.course.book import cell_source, results_path, run_card
 from mmlib.course.status import chapter_status
-from mmlib.published import load_all
+from mmlib.published import load_all, load_file
 
 from .boxes import to_boxes
 from .card import card_html
+from .chapters import chapter_name, load_chapters
+from .citation import FILE as CITATION
+from .citation import cite_fold, load_citation
+from .head import head_html, student_path
+from .linked import Place, chapter_page
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +37,15 @@ def chapter_title(notebook: dict[str, Any]) -> str:
     return ""
 
 
-def _insert_card(notebook: dict[str, Any]) -> None:
-    """Put the run card under the first heading."""
+def _insert_head(notebook: dict[str, Any], head: str) -> None:
+    """Put the head and the run card under the first heading."""
     for cell in notebook["cells"]:
         if cell["cell_type"] != "markdown":
             continue
         lines = cell_source(cell).split("\n")
         for index, line in enumerate(lines):
             if line.startswith("# "):
-                lines[index + 1 : index + 1] = ["", card_html(run_card(notebook)), ""]
+                lines[index + 1 : index + 1] = ["", head + card_html(run_card(notebook)), ""]
                 cell["source"] = "\n".join(lines)
                 return
 
@@ -56,14 +61,38 @@ def _fold_solution(cell: dict[str, Any]) -> None:
         prompts.setdefault("code_prompt_hide", "Hide the solution")
 
 
-def prepare(notebook: dict[str, Any]) -> None:
-    """Change a notebook in place into what the site shows."""
+def prepare(notebook: dict[str, Any], head: str = "", foot: str = "") -> None:
+    """Change a notebook in place into what the site shows.
+
+    Args:
+        notebook: its content.
+        head: HTML for under the title, before the run card.
+        foot: Markdown for the end.
+    """
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = to_boxes(cell_source(cell))
         elif cell["cell_type"] == "code":
             _fold_solution(cell)
-    _insert_card(notebook)
+    _insert_head(notebook, head)
+    if foot:
+        notebook["cells"].append(
+            {"cell_type": "markdown", "id": "mm-foot", "metadata": {}, "source": foot}
+        )
+
+
+def _head_and_foot(app: Sphinx, path: Path, title: str) -> tuple[str, str]:
+    """What the site adds to a chapter at its two ends; the page is built again when it changes."""
+    root = Path(app.srcdir)
+    stored = results_path(root, path.stem)
+    for used in (stored, student_path(path), root / "book" / "chapters.yml", root / CITATION):
+        app.env.note_dependency(str(used))
+    chapters = load_chapters(root)
+    chapter = next(chapter for chapter in chapters if chapter.stem == path.stem)
+    published = load_file(stored) if stored.is_file() else {}
+    address = Place(app.config.html_baseurl).identity(chapter_page(chapter)).get("url", "")
+    fold = cite_fold(load_citation(root), chapter, chapter_name(title), address)
+    return head_html(root, chapter, chapters, published), fold
 
 
 def _on_read(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -79,7 +108,7 @@ def _on_read(app: Sphinx, docname: str, source: list[str]) -> None:
             subtype="stale",
         )
     notebook = json.loads(source[0])
-    prepare(notebook)
+    prepare(notebook, *_head_and_foot(app, path, chapter_title(notebook)))
     source[0] = json.dumps(notebook)
 
 

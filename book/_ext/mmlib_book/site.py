@@ -2,7 +2,8 @@
 
 ``MMLIB_REPOSITORY_URL`` gives repository links and, for a GitHub address, the Colab button;
 ``MMLIB_REPOSITORY_BRANCH`` names the branch (``main``); ``MMLIB_SITE_URL`` gives canonical links,
-social-media tags and a sitemap. Without them the site simply has none of these.
+social-media tags and a sitemap (``metadata``, ``addresses``). Without them the site has none of
+these.
 """
 
 from __future__ import annotations
@@ -59,9 +60,6 @@ def _configure(app: Sphinx, config: Config) -> None:
     address = _address("MMLIB_SITE_URL")
     config.html_baseurl = f"{address}/" if address else ""
     config.ogp_site_url = config.html_baseurl
-    if address:
-        app.setup_extension("sphinx_sitemap")
-        config.sitemap_url_scheme = "{link}"
 
 
 def _drop_thebe(app: Sphinx) -> None:
@@ -80,3 +78,4 @@ def setup(app: Sphinx) -> None:
     """Connect: settings as soon as they are read, clean-up before the builder starts."""
     app.connect("config-inited", _configure, priority=100)
     app.connect("builder-inited", _drop_thebe, priority=1)
+    app.add_js_file("mmlib.js", loading_method="defer")
