@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 
 @dataclass
@@ -33,6 +34,15 @@ class Page(HTMLParser):
             self.loads.append(str(found["src"]))
         if tag == "img":
             self.images.append(found)
+
+
+def file_of(page: Path, address: str, site: Path, prefix: str = "/") -> Path:
+    """The file that an address on a page means; ``prefix`` is the path of the site's root."""
+    path = unquote(urlsplit(address).path)
+    if path.startswith("/"):
+        assert path.startswith(prefix), f"{page.name}: {address} is outside the site"
+        return site / path.removeprefix(prefix)
+    return page.parent / path if path else page
 
 
 def all_pages(site: Path) -> dict[Path, Page]:

@@ -148,6 +148,8 @@ def write_book(source: Path, target: Path) -> None:
     (target / "book" / "chapters.yml").write_text(yaml.safe_dump(rows), encoding="utf-8")
     (target / "notebooks").mkdir()
     write_notebook(target, make_notebook())
+    (target / "notebooks" / "student").mkdir()
+    nbformat.write(make_notebook(), target / "notebooks" / "student" / f"{CHAPTER}.ipynb")
     (target / "book" / "results").mkdir()
     write_results(target, make_results())
 

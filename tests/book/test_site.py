@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from .pages import Page, all_pages
+from .pages import Page, all_pages, file_of
 
 FORBIDDEN = (
     "application/vnd.plotly.v1+json",
@@ -42,27 +42,25 @@ def test_nothing_is_loaded_from_elsewhere(pages: dict[Path, Page]) -> None:
     assert not outside
 
 
-def test_loaded_files_exist(pages: dict[Path, Page]) -> None:
+def test_loaded_files_exist(pages: dict[Path, Page], site: Path) -> None:
     missing = [
         (page.path.name, address)
         for page in pages.values()
         for address in page.loads
         if not address.startswith("data:")
-        and not (page.path.parent / unquote(urlsplit(address).path)).exists()
+        and not file_of(page.path, address, site).exists()
     ]
     assert not missing
 
 
-def test_internal_links_and_anchors_lead_somewhere(pages: dict[Path, Page]) -> None:
+def test_internal_links_and_anchors_lead_somewhere(pages: dict[Path, Page], site: Path) -> None:
     broken = []
     for page in pages.values():
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
-            file = page.path
-            if parts.path:
-                file = page.path.parent / unquote(parts.path)
+            file = file_of(page.path, link, site)
             target = pages.get(file.resolve())
             found = target is not None or (file.suffix != ".html" and file.exists())
             if not found or (target and parts.fragment and parts.fragment not in target.ids):
