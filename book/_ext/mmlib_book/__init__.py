@@ -22,6 +22,7 @@
 ``path``       the path through the chapters
 ``figures``    figures numbered by chapter
 ``landing``    the landing page's cards, from the chapters' figures and results
+``references`` which paper is cited where; ``citations`` the look of the references page
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
 =============  =================================================================================
 """
@@ -36,6 +37,7 @@ from sphinx.application import Sphinx
 
 from . import (
     addresses,
+    citations,
     figures,
     generated,
     head,
@@ -50,7 +52,7 @@ from . import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension."""
-    read = (site, notebook, head, figures, generated, landing)
+    read = (site, notebook, head, figures, generated, landing, citations)
     for part in (*read, metadata, missing, addresses, mend):
         part.setup(app)
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))

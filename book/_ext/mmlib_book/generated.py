@@ -15,6 +15,7 @@ from sphinx.environment import BuildEnvironment
 from . import landing
 from .ledger import ledger
 from .path import path_through
+from .references import references
 from .runs import status
 from .stored import stored_results
 from .tiles import verdict_tiles
@@ -28,6 +29,7 @@ PLACES: dict[str, Callable[[Path], str]] = {
     "<!-- mmlib:start -->": landing.start,
     "<!-- mmlib:cards -->": landing.cards,
     "<!-- mmlib:puzzle -->": landing.puzzle,
+    "<!-- mmlib:references -->": references,
 }
 
 

@@ -35,6 +35,19 @@ def repository() -> str:
     return _address("MMLIB_REPOSITORY_URL")
 
 
+def source_address(path: str, line: int = 0) -> str:
+    """Where a file of the repository is shown, at a line if one is given; empty when unknown."""
+    address = repository()
+    if not address:
+        return ""
+    place = f"#L{line}" if line else ""
+    return f"{address}/blob/{_branch()}/{path}{place}"
+
+
+def _branch() -> str:
+    return os.environ.get("MMLIB_REPOSITORY_BRANCH") or "main"
+
+
 def theme_options(repository: str, branch: str) -> dict[str, Any]:
     """The theme options for a repository address, which may be empty."""
     if not repository:
@@ -55,8 +68,7 @@ def theme_options(repository: str, branch: str) -> dict[str, Any]:
 
 
 def _configure(app: Sphinx, config: Config) -> None:
-    branch = os.environ.get("MMLIB_REPOSITORY_BRANCH") or "main"
-    config.html_theme_options.update(theme_options(repository(), branch))
+    config.html_theme_options.update(theme_options(repository(), _branch()))
     address = _address("MMLIB_SITE_URL")
     config.html_baseurl = f"{address}/" if address else ""
     config.ogp_site_url = config.html_baseurl
