@@ -189,7 +189,8 @@ def _constraints() -> Iterator[Finding]:
     differences = constraint_differences(text)
     if differences:
         todo = (
-            "numbers may differ a little; for the book's versions: pip install -c constraints.txt"
+            "numbers may differ a little; for the book's versions: "
+            "pip install -c constraints.txt -e '.[book]'"
         )
         yield Finding(NOTE, "versions", "; ".join(differences), todo)
     else:
