@@ -46,7 +46,7 @@ def _text(parts: list[Statement], note: str, heading: str) -> str:
 
 def _source(claim: Claim) -> str:
     first, *second = [
-        f"<code>{escape(name)}</code>" if isinstance(name, str) else str(name)
+        f"<code>{escape(name)}</code>" if isinstance(name, str) else f"{name:.4g}"
         for name in claim.effect
     ]
     if not second:
