@@ -23,6 +23,7 @@
 ``figures``    figures numbered by chapter
 ``landing``    the landing page's cards, from the chapters' figures and results
 ``references`` which paper is cited where; ``citations`` the look of the references page
+``glossary``   its terms, and its page; ``glossary_links``: the links from the chapters
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
 =============  =================================================================================
 """
@@ -40,6 +41,7 @@ from . import (
     citations,
     figures,
     generated,
+    glossary_links,
     head,
     landing,
     mend,
@@ -52,7 +54,7 @@ from . import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension."""
-    read = (site, notebook, head, figures, generated, landing, citations)
+    read = (site, notebook, head, figures, generated, landing, citations, glossary_links)
     for part in (*read, metadata, missing, addresses, mend):
         part.setup(app)
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))

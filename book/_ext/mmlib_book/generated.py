@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from . import landing
+from .glossary import glossary
 from .ledger import ledger
 from .path import path_through
 from .references import references
@@ -30,6 +31,7 @@ PLACES: dict[str, Callable[[Path], str]] = {
     "<!-- mmlib:cards -->": landing.cards,
     "<!-- mmlib:puzzle -->": landing.puzzle,
     "<!-- mmlib:references -->": references,
+    "<!-- mmlib:glossary -->": glossary,
 }
 
 
