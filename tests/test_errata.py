@@ -82,6 +82,12 @@ def test_the_temperature_starts_where_it_is_set() -> None:
 
 
 @pytest.mark.parametrize("pooling", ["eot", "mean", "first"])
+def test_every_way_to_pool_gives_one_vector_a_text(pooling: str) -> None:
+    vectors = text_encoder(pooling)(batch(3)["text_tokens"])
+    assert vectors.shape == (3, 32) and vectors.requires_grad
+
+
+@pytest.mark.parametrize("pooling", ["eot", "mean", "first"])
 def test_padding_does_not_change_the_meaning(pooling: str) -> None:
     encoder = text_encoder(pooling).eval()
     short = torch.tensor([[SOT, 5, 6, 7, EOT]])

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from mmlib.data.photos import load_photos
 from mmlib.encoders import (
     CNNVisualEncoder,
+    EncoderMeasurement,
     HybridVisualEncoder,
     ImageEncoder,
+    Requirements,
     VisionTransformerEncoder,
     VisualEncoderComparison,
 )
@@ -178,6 +180,20 @@ def test_a_tie_is_named() -> None:
     assert answer["tied"] == ["CNN", "ViT"]
     anything = VisualEncoderComparison().recommend_encoder("强")  # part of a strength of each
     assert anything["tied"] == ["CNN", "ViT", "Hybrid"]
+
+
+def test_a_recommendation_can_come_from_measurements() -> None:
+    def measured(name: str, accuracy: list[float], latency: float) -> EncoderMeasurement:
+        return EncoderMeasurement(name, {1000: accuracy}, latency, 300_000, 15_000_000)
+
+    both = [measured("CNN", [70, 71, 72], 2.0), measured("ViT", [80, 81, 82], 5.0)]
+    recommend = VisualEncoderComparison().recommend_measured
+    best = recommend(both, Requirements(1000))
+    assert best.winner == "ViT" and best.lead is not None and best.lead.mean == 10
+    assert best.decisive
+    assert recommend(both, Requirements(1000, max_latency_ms=3)).winner == "CNN"
+    close = [measured("CNN", [70, 71, 72], 2.0), measured("ViT", [69, 71, 74], 5.0)]
+    assert not recommend(close, Requirements(1000)).decisive
 
 
 def test_the_page_names_tests_that_exist(root: Path) -> None:

@@ -22,7 +22,8 @@
 ``path``       the path through the chapters
 ``figures``    figures numbered by chapter
 ``landing``    the landing page's cards, from the chapters' figures and results
-``references`` which paper is cited where; ``citations`` the look of the references page
+``references`` which paper is cited where; ``bibliography`` the look of that page
+``errata``     the errata of the article, counted and laid out; links from the claims
 ``glossary``   its terms, and its page; ``glossary_links``: the links from the chapters
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
 =============  =================================================================================
@@ -38,7 +39,8 @@ from sphinx.application import Sphinx
 
 from . import (
     addresses,
-    citations,
+    bibliography,
+    errata,
     figures,
     generated,
     glossary_links,
@@ -54,8 +56,9 @@ from . import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension."""
-    read = (site, notebook, head, figures, generated, landing, citations, glossary_links)
-    for part in (*read, metadata, missing, addresses, mend):
+    read = (site, notebook, head, figures, generated, landing)
+    more = (bibliography, errata, glossary_links)
+    for part in (*read, *more, metadata, missing, addresses, mend):
         part.setup(app)
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     # Pages that an older version of this extension has read are read again.

@@ -176,7 +176,7 @@ def groups(root: Path) -> dict[str, int]:
 
 
 def references(root: Path) -> str:
-    """The headings of the page and, in the last section, all sources; ``citations`` sorts them."""
+    """The headings of the page and, in the last section, all sources for ``bibliography``."""
     used = set(groups(root).values())
     text: list[str] = []
     for chapter in load_chapters(root):
