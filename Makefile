@@ -18,13 +18,14 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 HTTP_PROXY=http://127.0.0.1:9
 CHECK   := $(OFFLINE) MMLIB_TIER=smoke MMLIB_CACHE=$(CURDIR)/.cache/mmlib
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint types unit notebooks status execute serve clean constraints
+.PHONY: help book test lint types unit notebooks status execute serve shots clean constraints
 
 help:
 	@echo "make book                  install, build the site from stored outputs, say where it is"
 	@echo "make test                  install, then every check that CI runs"
 	@echo "make execute TIER=cpu      run the chapters again (TIER=smoke, cpu or gpu; ONLY=04 for one)"
 	@echo "make serve                 build and open the site on http://127.0.0.1:$(PORT)"
+	@echo "make shots                 screenshots of every page and a contact sheet in _build/shots"
 	@echo "make clean                 remove what was built (the environment $(VENV) stays)"
 
 $(BIN)/python:
@@ -69,6 +70,9 @@ execute: $(BOOK_READY)
 serve: book
 	@echo "http://127.0.0.1:$(PORT)  (stop with Ctrl-C)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
+
+shots: book $(TEST_READY)
+	$(BIN)/python -m tests.book.contact_sheet
 
 constraints: $(TEST_READY)
 	@sed -n '/^#/p' constraints.txt > constraints.tmp

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from playwright.sync_api import Browser
 
+from .browse import launch, serving
 from .sample import build, write_book
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
@@ -65,3 +67,24 @@ def sample_book(once: Callable[[str, Callable[[Path], None]], Path], root: Path)
 def sample_site(sample_book: Path) -> Path:
     """The site of the sample book."""
     return sample_book / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a worker."""
+    with launch() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """Where the site of this repository is served."""
+    with serving(site) as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def sample_address(sample_site: Path) -> Iterator[str]:
+    """Where the site of the sample book is served."""
+    with serving(sample_site) as base:
+        yield base

@@ -26,6 +26,7 @@
 ``errata``     the errata of the article, counted and laid out; links from the claims
 ``glossary``   its terms, and its page; ``glossary_links``: the links from the chapters
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
+``theme_js``   small repairs of the theme's scripts: the focus stays, search works from a disk
 =============  =================================================================================
 """
 
@@ -51,6 +52,7 @@ from . import (
     missing,
     notebook,
     site,
+    theme_js,
 )
 
 
@@ -58,7 +60,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension."""
     read = (site, notebook, head, figures, generated, landing)
     more = (bibliography, errata, glossary_links)
-    for part in (*read, *more, metadata, missing, addresses, mend):
+    for part in (*read, *more, metadata, missing, addresses, mend, theme_js):
         part.setup(app)
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     # Pages that an older version of this extension has read are read again.
