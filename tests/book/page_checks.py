@@ -31,7 +31,8 @@ HEAD_AND_HEADINGS = """() => {
     before = rank;
   }
   const meta = document.querySelector('meta[name="description"]');
-  if (!meta || meta.content.trim().length < 20) faults.push("no description");
+  const listed = !document.querySelector('meta[name="robots"][content*="noindex"]');
+  if (listed && !(meta?.content.trim().length >= 20)) faults.push("no description");
   if (document.title.trim().length < 10) faults.push(`title: ${document.title}`);
   if (document.documentElement.lang !== "en") faults.push("the page names no language");
   return faults;
@@ -56,7 +57,8 @@ FIGURES = """() => {
   const pure = (text) => text.trim().toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
   for (const image of document.querySelectorAll(".cell_output img, main figure img")) {
     const name = image.alt.slice(0, 40) || image.src.slice(-30);
-    const caption = image.closest("figure")?.querySelector("figcaption .caption-text");
+    const whole = image.closest("figure")?.querySelector("figcaption");
+    const caption = whole?.querySelector(".caption-text") ?? whole;
     if (!caption || caption.textContent.trim().length < 10) faults.push(`${name}: no caption`);
     else if (pure(caption.textContent) === pure(image.alt)) faults.push(`${name}: said twice`);
     if (image.alt.length < 40) faults.push(`${name}: an alternative text of few words`);
@@ -106,7 +108,8 @@ def violations(page: Page) -> list[str]:
 
 
 def structure(page: Page) -> list[str]:
-    """One first heading, ranks without a jump, a title, a description, a language."""
+    """One first heading, ranks without a jump, a title, a language, and a description on the pages
+    that search engines may list."""
     return page.evaluate(HEAD_AND_HEADINGS)
 
 
