@@ -101,6 +101,12 @@ def citation_tags(citation: Citation, title: str, url: str, *, part: bool) -> li
     ]
 
 
+def _generated(app: Sphinx, docname: str) -> str:
+    """The description of a page without a source."""
+    kind = {"search": "Search", "genindex": "Index", "404": "Page not found"}.get(docname, "Page")
+    return f"{kind}. {app.config.project}: an executable course."
+
+
 def _linked_data(app: Sphinx, docname: str, doctree: nodes.document, title: str) -> str:
     """The JSON-LD of the landing page or of a chapter; other pages have none."""
     root, place = Path(app.srcdir), Place(app.config.html_baseurl)
@@ -137,7 +143,7 @@ def _after_open_graph(
     """All other tags; an address in a tag is absolute or absent."""
     tags = _icons(context)
     if doctree is None:
-        tags.append(meta("robots", "noindex"))
+        tags += [meta("robots", "noindex"), meta("description", _generated(app, docname))]
         context["pageurl"] = None  # no canonical address: not a page of its own
     else:
         title = app.env.titles[docname].astext()
