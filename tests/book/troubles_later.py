@@ -20,6 +20,7 @@ from mmlib.encoders import backbones
 from mmlib.weights import read_tensors
 from tests.course.books import CARD, cell, notebook, write_book
 
+from .browse import find_chromium
 from .troubles import ROOT, Patch, error, findings, says, trouble, without
 
 RESULT = {
@@ -245,8 +246,8 @@ def no_network(tmp_path: Path, patch: Patch) -> str:
 
 @trouble
 def no_chromium(tmp_path: Path, patch: Patch) -> str:
-    folder = ROOT / "tests" / "book"
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    patch.setattr(shutil, "which", lambda name: None)
+    return error(find_chromium)
 
 
 @trouble
