@@ -153,6 +153,11 @@ def _check_file(path: Path, root: Path, values: Values) -> tuple[str, list[Probl
     return notebook_text(notebook), problems
 
 
+def marked_numbers(root: Path) -> int:
+    """How many numbers and statuses of the book's text carry the id of a result."""
+    return sum(len(_MARKER.findall(path.read_text(encoding="utf-8"))) for path in _texts(root))
+
+
 def check_numbers(root: Path, values: Values) -> list[Problem]:
     """All numbers in the book's text that are not what was measured."""
     return [problem for path in _texts(root) for problem in _check_file(path, root, values)[1]]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmlib.course.book import find_chapters, read_notebook, run_card
-from mmlib.course.changelog import note_changes
+from mmlib.course.changelog import note_changes, reasons
 from mmlib.course.prose import check_numbers, known_values, sync_numbers
 from mmlib.course.runcard import NOT_EXECUTED, OTHER_CODE, freshness
 from mmlib.published import load_all
@@ -92,7 +92,7 @@ def status(root: Path, *, check: bool = False, sync: bool = False) -> int:
     if sync:
         problems = sync_numbers(root, known_values(published))
         changed = [problem for problem in problems if problem.new is not None]
-        note_changes(root / "CHANGELOG.md", changed)
+        note_changes(root / "CHANGELOG.md", changed, reasons(published))
         for problem in changed:
             print(f"changed: {problem.file}: {problem.id}: {problem.old} became {problem.new}")
         wrong += [str(problem) for problem in problems if problem.new is None]

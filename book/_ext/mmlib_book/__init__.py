@@ -23,6 +23,7 @@
 ``figures``    figures numbered by chapter
 ``landing``    the landing page's cards, from the chapters' figures and results
 ``references`` which paper is cited where; ``bibliography`` the look of that page
+``changes``    the changelog's changed numbers, with links
 ``errata``     the errata of the article, counted and laid out; links from the claims
 ``glossary``   its terms, and its page; ``glossary_links``: the links from the chapters
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
@@ -41,6 +42,7 @@ from sphinx.application import Sphinx
 from . import (
     addresses,
     bibliography,
+    changes,
     errata,
     figures,
     generated,
@@ -59,7 +61,7 @@ from . import (
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension."""
     read = (site, notebook, head, figures, generated, landing)
-    more = (bibliography, errata, glossary_links)
+    more = (bibliography, changes, errata, glossary_links)
     for part in (*read, *more, metadata, missing, addresses, mend, theme_js):
         part.setup(app)
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
