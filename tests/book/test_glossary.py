@@ -191,15 +191,16 @@ def test_each_chapter_links_to_each_of_its_terms_once(site: Path, root: Path) ->
             assert not re.search(r"<h\d[^>]*>(?:(?!</h\d>).)*mm-term", text, re.S), chapter.stem
 
 
-def test_the_search_index_holds_english_and_chinese(site: Path) -> None:
+def test_the_search_finds_each_term_in_both_languages(site: Path, terms: list[Term]) -> None:
     script = (site / "searchindex.js").read_text(encoding="utf-8")
     index = json.loads(script[script.index("{") : script.rindex("}") + 1])
     page = index["docnames"].index("book/glossary")
-    titles = {title: places for title, places in index["alltitles"].items()}
-    assert [page, "contrastive-loss"] in titles["contrastive loss 对比损失"]
-    for word in ("对比损失", "感受野"):
-        places = index["titleterms"][word]
-        assert page in (places if isinstance(places, list) else [places]), word
+    anchors = all_pages(site)[(site / "book" / "glossary.html").resolve()].ids
+    for term in terms:
+        titles = index["alltitles"][f"{term.term} {term.chinese}"]
+        assert [place[0] for place in titles] == [page], term.term
+        ((number, anchor, _),) = index["indexentries"][term.zh.lower()]
+        assert number == page and anchor in anchors, term.zh
 
 
 def test_the_sample_chapter_ages_with_the_glossary(sample_book: Path) -> None:

@@ -186,6 +186,7 @@ def _entry(term: Term, used: list[int], chapters: dict[int, Chapter]) -> str:
     if term.see:
         facts.append(f"See {_list([f'[{name}](#{term_anchor(name)})' for name in term.see])}.")
     lines = [
+        *[f"```{{index}} {name}\n```\n" for name in (term.zh, term.zh_also) if name],
         f"({term.anchor})=",
         f"### {term.term} [{term.chinese}]{{.mm-zh .language-zh-Hans}}",
         "",
