@@ -47,8 +47,7 @@ def test_loaded_files_exist(pages: dict[Path, Page], site: Path) -> None:
         (page.path.name, address)
         for page in pages.values()
         for address in page.loads
-        if not address.startswith("data:")
-        and not file_of(page.path, address, site).exists()
+        if not address.startswith("data:") and not file_of(page.path, address, site).exists()
     ]
     assert not missing
 

@@ -144,7 +144,7 @@ def test_the_status_of_a_run_tells_where_and_how(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("MMLIB_REPOSITORY_URL", raising=False)
     told = dict(facts(RUN))
     assert told["Device"] == "CPU &lt;X&gt;" and told["GPU"] == "not used"
-    assert told["With"] == "python 3.11.7, torch 2.14.1" and told["Seeds"] == "0, 1"
+    assert told["With"] == "python&nbsp;3.11.7, torch&nbsp;2.14.1" and told["Seeds"] == "0, 1"
     assert told["Results"] == "1" and told["Verdicts"] == "0" and "Other tiers" not in told
     assert told["Commit"] == "<code>0123456789</code>"
     assert dict(facts(ON_GPU))["GPU"] == "2.0 GB of its memory"

@@ -58,7 +58,10 @@ def facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Other tiers", escape(_other_tiers(run))),
         ("Peak memory", memory(run["peak_memory_mb"])),
         ("Seeds", ", ".join(map(str, run["seeds"]))),
-        ("With", ", ".join(f"{name} {versions[name]}" for name in SOFTWARE if name in versions)),
+        (
+            "With",
+            ", ".join(f"{name}&nbsp;{versions[name]}" for name in SOFTWARE if name in versions),
+        ),
         ("Date", escape(run["date"][:10])),
         ("Commit", commit_html(run)),
         ("Results", str(len(run["results"]))),
