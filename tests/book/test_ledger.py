@@ -86,6 +86,20 @@ def test_nothing_in_the_ledger_is_without_a_source(
                 assert piece in known, f"{name} says {piece!r}: neither file holds that"
 
 
+def test_each_statement_has_its_own_verdict(
+    judged: dict[str, Content], entries: dict[str, Tag]
+) -> None:
+    count = 0
+    for name, verdict in judged.items():
+        entry = entries["claim-" + name.lower().replace(".", "-")]
+        assert entry.select_one(".mm-verdict").text[2:] == verdict["status"]
+        for item in entry.select(".mm-parts li"):
+            said, effect, status = (child.text for child in item.find_all("span", recursive=False))
+            assert f"{said}: {status[2:]} ({effect})" in verdict["text"], name
+            count += 1
+    assert count > 70
+
+
 def test_everything_in_the_files_is_in_the_ledger(
     root: Path, judged: dict[str, Content], entries: dict[str, Tag]
 ) -> None:
