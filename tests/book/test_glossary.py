@@ -174,6 +174,8 @@ def test_the_page_has_every_term_in_both_languages(site: Path, terms: list[Term]
         assert f'id="{term.anchor}"' in text, term.term
         assert f'<span class="mm-zh" lang="zh-Hans">{term.chinese}</span>' in text, term.term
         assert f'href="#{term.anchor}">{term.zh}</a>' in text, "not in the Chinese index"
+    assert re.search('<a [^>]*href="#letter-zh"[^>]*>中文索引</a>', text)
+    assert "](#" not in text and "{." not in text, "Markdown that was not understood"
 
 
 def test_each_chapter_links_to_each_of_its_terms_once(site: Path, root: Path) -> None:

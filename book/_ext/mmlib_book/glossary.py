@@ -223,7 +223,7 @@ def glossary(root: Path) -> str:
     used = used_in(terms, chapters)
     groups = [(letter, list(g)) for letter, g in groupby(terms, lambda t: _initial(t.term))]
     jumps = [f"[{letter}](#letter-{letter.lower()})" for letter, _ in groups]
-    jumps.append("[[中文索引]{.language-zh-Hans}](#letter-zh)")
+    jumps.append("[中文索引](#letter-zh){.language-zh-Hans}")
     text = [":::{div} mm-letters", " ".join(jumps), ":::", ""]
     for letter, group in groups:
         text += [f"(letter-{letter.lower()})=", f"## {letter}", ""]
