@@ -18,12 +18,6 @@ from .sample import CHAPTER
 
 BASE = "https://course.example.org/v1/"
 PAGE = f"{BASE}notebooks/{CHAPTER}.html"
-CFF = {
-    "title": "A course",
-    "authors": [{"name": "The group"}, {"given-names": "Ada", "family-names": "Byron"}],
-    "version": 1.5,
-    "date-released": "2026-02-03",
-}
 NOT_PAGES = {"404.html", "genindex.html", "index.html", "search.html"}
 
 
@@ -113,40 +107,6 @@ def test_downloads_are_the_stored_files(site: Path, root: Path) -> None:
         page = (site / "notebooks" / f"{results.stem}.html").read_text(encoding="utf-8")
         student = root / "notebooks" / "student" / f"{results.stem}.ipynb"
         assert ("Student notebook" in page) == student.is_file()
-
-
-def write_citation(folder: Path, data: dict[str, Any]) -> Path:
-    (folder / "CITATION.cff").write_text(yaml.safe_dump(data), encoding="utf-8")
-    return folder
-
-
-def test_citation_as_text_and_bibtex(tmp_path: Path) -> None:
-    from mmlib_book.chapters import Chapter
-    from mmlib_book.citation import bibtex, load_citation, plain_text
-
-    citation = load_citation(write_citation(tmp_path, CFF))
-    chapter = Chapter(4, "CLIP", notebook=Path("04_clip.ipynb"))
-    text = "The group, Ada Byron (2026). R&D. Chapter 4 of A course, version 1.5."
-    assert plain_text(citation, chapter, "R&D", "") == text
-    assert plain_text(citation, chapter, "R&D", BASE) == f"{text} {BASE}"
-    entry = bibtex(citation, chapter, "R&D", "")
-    assert entry.startswith("@misc{mmlib-04_clip,\n  author = {{The group} and {Ada Byron}},")
-    assert "title = {{R\\&D}}," in entry and "url" not in entry
-    assert f"url = {{{BASE}}}," in bibtex(citation, chapter, "R&D", BASE)
-    assert entry.count("{") == entry.count("}")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [({"version": None}, "no version"), ({"authors": [{"alias": "x"}]}, "without a name")],
-)
-def test_an_incomplete_citation_file_is_named(
-    tmp_path: Path, change: dict[str, Any], message: str
-) -> None:
-    from mmlib_book.citation import load_citation
-
-    with pytest.raises(ValueError, match=message):
-        load_citation(write_citation(tmp_path, {**CFF, **change}))
 
 
 def test_a_chapter_ends_with_its_citation(chapter: str, root: Path, sample_site: Path) -> None:
@@ -275,6 +235,10 @@ def test_the_front_door_says_what_the_landing_page_says(sample_site: Path) -> No
         assert tags(door)[name] == tags(landing)[name]
     assert 'content="0; url=book/intro.html"' in door and '<a href="book/intro.html">' in door
     assert f'<link rel="canonical" href="{BASE}book/intro.html"' in door
+    icons = re.findall(r'<link rel="(?:icon|apple-touch-icon)"[^>]*href="([^"]+)"', door)
+    assert len(icons) == 3 and all((sample_site / icon).is_file() for icon in icons)
+    title = re.search("<title>(.*?)</title>", landing)
+    assert title and title[1] == "Vision-language models you can run" and title[0] in door
 
 
 def test_addresses_of_the_404_page_start_at_the_root() -> None:

@@ -19,7 +19,7 @@ SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 HEAD_TAG = re.compile(
     r"<title>.*?</title>|<meta charset[^>]*>"
     r'|<meta (?:name="(?:viewport|description|twitter:card)"|property="og:)[^>]*>'
-    r'|<link rel="canonical"[^>]*>',
+    r'|<link rel="(?:canonical|icon|apple-touch-icon)"[^>]*>',
     re.S,
 )
 
@@ -45,6 +45,7 @@ def executed(root: Path) -> dict[str, str]:
 def front_door(landing: str, page: str) -> str:
     """``index.html``: leads on to the landing page and describes the site as that page does."""
     tags = "\n".join(match[0] for match in HEAD_TAG.finditer(landing))
+    tags = tags.replace(f'href="{"../" * page.count("/")}_static/', 'href="_static/')
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{tags}\n'
         f'<meta http-equiv="refresh" content="0; url={page}">\n</head>\n'

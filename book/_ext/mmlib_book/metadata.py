@@ -149,6 +149,8 @@ def _after_open_graph(
         title = app.env.titles[docname].astext()
         citation = load_citation(Path(app.srcdir))
         part = docname != app.config.root_doc
+        if not part:
+            context["docstitle"] = ""  # its title is the course's: once is enough
         name = chapter_name(title) if part else citation.title
         page = app.builder.get_target_uri(docname)
         url = Place(app.config.html_baseurl).identity(page).get("url", "")
