@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8000
+HOST   ?= 127.0.0.1
 TIER   ?= cpu
 BIN    := $(VENV)/bin
 SITE   := _build/html
@@ -68,8 +69,7 @@ execute: $(BOOK_READY)
 	$(BIN)/mmlib execute --tier $(TIER) $(if $(ONLY),--only $(ONLY))
 
 serve: book
-	@echo "http://127.0.0.1:$(PORT)  (stop with Ctrl-C)"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
+	@$(BIN)/mmlib serve $(SITE) --port $(PORT) --host $(HOST)
 
 shots: book $(TEST_READY)
 	$(BIN)/python -m tests.book.contact_sheet

@@ -1,4 +1,4 @@
-"""The command line: ``mmlib doctor``, ``mmlib execute``, ``mmlib status``."""
+"""The command line: ``mmlib doctor``, ``mmlib execute``, ``mmlib status``, ``mmlib serve``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlib.runtime import TIERS
+
+
+def _need(*names: str) -> None:
+    missing = [name for name in names if not importlib.util.find_spec(name)]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} missing: pip install 'mmlib[run]'")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -22,9 +28,7 @@ def _execute(arguments: argparse.Namespace) -> int:
     from mmlib.course.execute import Options, execute
     from mmlib.runtime import current_tier
 
-    missing = [name for name in ("nbclient", "nbformat") if not importlib.util.find_spec(name)]
-    if missing:
-        raise ValueError(f"{' and '.join(missing)} missing: pip install 'mmlib[run]'")
+    _need("nbclient", "nbformat")
     root = find_root(arguments.root)
     chapters = find_chapters(root, arguments.only)
     options = Options(
@@ -42,6 +46,16 @@ def _status(arguments: argparse.Namespace) -> int:
     from mmlib.course.status import status
 
     return status(find_root(arguments.root), check=arguments.check, sync=arguments.sync)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from mmlib.course.book import find_root
+
+    _need("tornado", "psutil")  # they come with ipykernel and JupyterLab
+    from mmlib.course.serve import serve
+
+    folder = arguments.folder or find_root(arguments.root) / "_build" / "html"
+    return serve(folder, arguments.port, arguments.host)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +89,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     status.set_defaults(run=_status)
 
-    for command in (execute, status):
+    serve = commands.add_parser("serve", help="show the built site in a browser")
+    serve.add_argument("folder", type=Path, nargs="?", help="the site; _build/html if left out")
+    serve.add_argument("--port", type=int, default=8000, help="8000 if left out; 0: a free one")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="0.0.0.0 shows the site to others in your network"
+    )
+    serve.set_defaults(run=_serve)
+
+    for command in (execute, status, serve):
         command.add_argument("--root", type=Path, help="the repository; found upwards if left out")
     return parser
 

@@ -28,6 +28,7 @@
 ``glossary``   its terms, and its page; ``glossary_links``: the links from the chapters
 ``mend``       small repairs of the finished HTML: accessible names, unused scripts
 ``theme_js``   small repairs of the theme's scripts: the focus stays, search works from a disk
+``lighten``    fast pages: ``pictures``, ``scripts``, one ``stylesheet`` with its ``icons``
 =============  =================================================================================
 """
 
@@ -49,6 +50,7 @@ from . import (
     glossary_links,
     head,
     landing,
+    lighten,
     mend,
     metadata,
     missing,
@@ -64,6 +66,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     more = (bibliography, changes, errata, glossary_links)
     for part in (*read, *more, metadata, missing, addresses, mend, theme_js):
         part.setup(app)
+    lighten.setup(app)
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     # Pages that an older version of this extension has read are read again.
     return {
