@@ -90,22 +90,18 @@ def make_application(site: Path) -> Application:
     )
 
 
-def listen(site: Path, port: int, host: str) -> tuple[HTTPServer, int]:
-    """Start a server in the running event loop; it and its port (a free one for port 0).
+def bind(port: int, host: str) -> list[socket.socket]:
+    """Sockets on a port of this machine, a free one for port 0.
 
     Raises:
-        ValueError: the folder holds no site, or the port cannot be used.
+        ValueError: the port cannot be used.
     """
-    application = make_application(site)
     if not 0 <= port <= 65535:
         raise ValueError(f"--port {port} is no port: choose one from 1024 to 65535, or 0")
     try:
-        sockets = bind_sockets(port, host or None, family=socket.AF_INET)
+        return bind_sockets(port, host or None, family=socket.AF_INET)
     except OSError as error:
         raise ValueError(_why(error, port, host)) from error
-    server = HTTPServer(application)
-    server.add_sockets(sockets)
-    return server, sockets[0].getsockname()[1]
 
 
 def _why(error: OSError, port: int, host: str) -> str:
@@ -130,13 +126,12 @@ def addresses(host: str, port: int) -> list[str]:
     return [f"http://{address}:{port}/" for address in (LOCAL, *others)]
 
 
-async def _serve(site: Path, port: int, host: str) -> None:
-    _, port = listen(site, port, host)
-    here, *others = addresses(host, port)
-    print(f"{here}  (stop with Ctrl-C)", flush=True)
-    for address in others:
-        print(f"{address}  for others in this network", flush=True)
-    await asyncio.Event().wait()
+async def _run(application: Application, sockets: list[socket.socket], end: asyncio.Event) -> None:
+    server = HTTPServer(application)
+    server.add_sockets(sockets)
+    await end.wait()
+    server.stop()
+    await server.close_all_connections()
 
 
 def serve(site: Path, port: int, host: str) -> int:
@@ -145,7 +140,12 @@ def serve(site: Path, port: int, host: str) -> int:
     Raises:
         ValueError: the folder holds no site, or the port cannot be used.
     """
-    asyncio.run(_serve(site, port, host))
+    application, sockets = make_application(site), bind(port, host)
+    here, *others = addresses(host, sockets[0].getsockname()[1])
+    print(f"{here}  (stop with Ctrl-C)", flush=True)
+    for address in others:
+        print(f"{address}  for others in this network", flush=True)
+    asyncio.run(_run(application, sockets, asyncio.Event()))
     return 0
 
 
@@ -156,24 +156,15 @@ def in_background(site: Path) -> Iterator[str]:
     Raises:
         ValueError: the folder holds no site.
     """
-    loop = asyncio.new_event_loop()
-
-    async def start() -> tuple[HTTPServer, int]:
-        return listen(site, 0, LOCAL)
-
-    server, port = loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
+    application, sockets = make_application(site), bind(0, LOCAL)
+    loop, end = asyncio.new_event_loop(), asyncio.Event()
+    running = threading.Thread(
+        target=lambda: loop.run_until_complete(_run(application, sockets, end)), daemon=True
+    )
+    running.start()
     try:
-        yield addresses(LOCAL, port)[0]
+        yield addresses(LOCAL, sockets[0].getsockname()[1])[0]
     finally:
-        stopped = asyncio.run_coroutine_threadsafe(_stop(server), loop)
-        stopped.result(timeout=10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        loop.call_soon_threadsafe(end.set)
+        running.join(timeout=10)
         loop.close()
-
-
-async def _stop(server: HTTPServer) -> None:
-    server.stop()
-    await server.close_all_connections()
