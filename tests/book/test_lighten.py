@@ -249,14 +249,14 @@ def weight(site: Path, page: Path) -> int:
 
 def test_pages_are_light(site: Path) -> None:
     intro = weight(site, site / "book" / "intro.html")
-    assert intro < 140_000, intro
+    assert intro < 120_000, intro
     for page in (site / "notebooks").glob("*.html"):
-        assert weight(site, page) < 620_000, (page.name, weight(site, page))
+        assert weight(site, page) < 560_000, (page.name, weight(site, page))
 
 
 def test_the_joined_sheet_is_small(site: Path) -> None:
     css = (site / "_static" / "site.css").read_bytes()
-    assert len(gzip.compress(css)) < 50_000
+    assert len(gzip.compress(css)) < 45_000
     assert len(list((site / "_static").rglob("*.map"))) == 0
 
 
