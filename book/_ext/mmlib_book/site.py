@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -86,8 +87,16 @@ def _drop_thebe(app: Sphinx) -> None:
         app.disconnect(identity)
 
 
+def _drop_its_files(app: Sphinx, exception: Exception | None) -> None:
+    """Its files are copied all the same; a site that never loads them need not pass them on."""
+    if exception is None:
+        for path in (Path(app.outdir) / "_static").glob("sphinx-thebe.*"):
+            path.unlink()
+
+
 def setup(app: Sphinx) -> None:
     """Connect: settings as soon as they are read, clean-up before the builder starts."""
     app.connect("config-inited", _configure, priority=100)
     app.connect("builder-inited", _drop_thebe, priority=1)
+    app.connect("build-finished", _drop_its_files)
     app.add_js_file("mmlib.js", loading_method="defer")
