@@ -43,6 +43,8 @@ OPENING = """# A sample chapter
 
 What you will be able to do: read the box below.
 
+**Time.** Two minutes. **You need** nothing at all.
+
 > **Key idea.** Matching pairs lie on the *diagonal*, $s_{ii}$.
 >
 > A second paragraph.

@@ -23,6 +23,11 @@ def test_run_card_stands_under_the_title(chapter: str) -> None:
         assert f"<dd>{fact}</dd>" in chapter or fact in chapter, fact
 
 
+def test_the_time_is_told_once_by_the_head(chapter: str) -> None:
+    assert "read the box below" in chapter and "mm-head-facts" in chapter
+    assert "Two minutes" not in chapter and "nothing at all" not in chapter
+
+
 def test_boxes_come_from_plain_markdown(chapter: str) -> None:
     assert re.search(r'class="tip mm-key admonition">\s*<p class="admonition-title">Key', chapter)
     assert "A second paragraph." in chapter

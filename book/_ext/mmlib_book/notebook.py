@@ -50,6 +50,12 @@ def _insert_head(notebook: dict[str, Any], head: str) -> None:
                 return
 
 
+def _without_time(source: str) -> str:
+    """A chapter's opening without the paragraph on time and needs: the head has measured ones."""
+    paragraphs = source.split("\n\n")
+    return "\n\n".join(part for part in paragraphs if not part.lstrip().startswith("**Time.**"))
+
+
 def _fold_solution(cell: dict[str, Any]) -> None:
     metadata = cell.setdefault("metadata", {})
     tags = metadata.setdefault("tags", [])
@@ -66,7 +72,8 @@ def prepare(notebook: dict[str, Any], head: str = "", foot: str = "") -> None:
 
     Args:
         notebook: its content.
-        head: HTML for under the title, before the run card.
+        head: HTML for under the title, before the run card. It tells the time and what is needed,
+            so the paragraph of the notebook that starts with "**Time.**" is left out.
         foot: Markdown for the end.
     """
     for cell in notebook["cells"]:
@@ -75,6 +82,9 @@ def prepare(notebook: dict[str, Any], head: str = "", foot: str = "") -> None:
         elif cell["cell_type"] == "code":
             _fold_solution(cell)
     _insert_head(notebook, head)
+    if head:
+        opening = next(cell for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+        opening["source"] = _without_time(cell_source(opening))
     if foot:
         notebook["cells"].append(
             {"cell_type": "markdown", "id": "mm-foot", "metadata": {}, "source": foot}
