@@ -99,7 +99,6 @@ def visit(
     """A fresh visitor: nothing stored, no motion. ``options`` go to the browser's context."""
     settings = {"reduced_motion": "reduce", "color_scheme": scheme, **options}
     context = browser.new_context(viewport={"width": width, "height": HEIGHT}, **settings)
-    context.set_default_timeout(10_000)
     yield Visit(context.new_page(), base)
     context.close()
 

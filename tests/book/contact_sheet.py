@@ -21,6 +21,7 @@ from .browse import LOOK_NAMES, find_chromium, launch, page_names, serving, visi
 
 ROOT = Path(__file__).resolve().parents[2]
 TALLEST = 16_000  # pixels of a full page: Chromium paints no more than 16 384
+PATIENCE = 120_000  # milliseconds for one picture, on a machine that does other work too
 PHONE, DESKTOP = 200, 320  # widths on a sheet
 ACROSS = {"390": 6, "1280": 4}
 MARGIN, LABEL = 16, 26
@@ -56,12 +57,12 @@ def photograph(page: Page, name: str, look: str, folder: Path) -> Shot:
         " image.loading = 'eager'; return image.decode().catch(() => 0) })])"
     )
     stem = name.removesuffix(".html").replace("/", "_")
-    top, full = folder / f"{stem}-{look}.png", folder / f"{stem}-{look}-full.png"
-    page.screenshot(path=top)
+    top, full = folder / f"{stem}-{look}.png", folder / f"{stem}-{look}-full.jpg"
+    page.screenshot(path=top, timeout=PATIENCE)
     tall = page.evaluate("document.documentElement.scrollHeight")
     width = page.evaluate("innerWidth")
     area = {"x": 0, "y": 0, "width": width, "height": min(tall, TALLEST)}
-    page.screenshot(path=full, full_page=True, clip=area)
+    page.screenshot(path=full, full_page=True, clip=area, type="jpeg", quality=85, timeout=PATIENCE)
     return Shot(name, look, top, full)
 
 

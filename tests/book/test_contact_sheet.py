@@ -26,7 +26,7 @@ def test_every_page_and_look_has_its_pictures(shots: Path) -> None:
     for look, width in (("light-1280", 1280), ("dark-390", 390)):
         for stem in ("book_status", f"notebooks_{CHAPTER}"):
             top = Image.open(shots / f"{stem}-{look}.png")
-            full = Image.open(shots / f"{stem}-{look}-full.png")
+            full = Image.open(shots / f"{stem}-{look}-full.jpg")
             assert top.size == (width, 844)
             assert full.width == width and full.height >= 844
             corner = top.convert("L").getpixel((width - 2, 400))
@@ -44,7 +44,7 @@ def test_a_sheet_shows_the_pages_side_by_side(shots: Path) -> None:
 
 def test_the_index_leads_to_every_picture(shots: Path) -> None:
     text = (shots / "index.html").read_text(encoding="utf-8")
-    pictures = [path.name for path in shots.glob("*.png") if not path.name.startswith("sheet")]
+    pictures = [path.name for path in shots.glob("*.[jp]*g") if not path.name.startswith("sheet")]
     assert len(pictures) == 8
     assert all(name in text for name in pictures)
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from mmlib.course.book import cell_source, read_notebook
 
 from .browse import focused, visit
+from .page_checks import overflow, violations
 
 INTRODUCTION = "book/intro.html"
 DIALOG = "#pst-search-dialog"
@@ -32,8 +33,8 @@ def words(text: str) -> set[str]:
 
 def own_word(root: Path, stem: str) -> str:
     """A word in the Markdown of a chapter that starts like no word of any other page."""
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in root.glob("book/*.*ml")}
-    texts |= {path.stem: path.read_text(encoding="utf-8") for path in root.glob("book/*.md")}
+    sources = [*root.glob("book/*.yml"), *root.glob("book/*.md")]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sources}
     texts["CHANGELOG"] = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     for path in root.glob("notebooks/*.ipynb"):
         kinds = ("markdown",) if path.stem == stem else ("markdown", "code")
@@ -75,6 +76,18 @@ def test_search_on_a_phone_finds_the_errata(browser: Browser, address: str) -> N
         assert not visitor.problems
 
 
+@pytest.mark.parametrize("word", ["消融实验", "仿射变换"])
+def test_a_chinese_term_leads_to_the_glossary(browser: Browser, address: str, word: str) -> None:
+    with visit(browser, address) as visitor:
+        page = visitor.open(INTRODUCTION)
+        page.keyboard.press("Control+k")
+        page.locator(f"{DIALOG} input").fill(word)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=*")
+        assert "glossary" in found(page)
+        assert not visitor.problems
+
+
 def test_nothing_found_is_said(browser: Browser, address: str) -> None:
     with visit(browser, address) as visitor:
         page = visitor.open("search.html?q=xylophonically")
@@ -84,8 +97,6 @@ def test_nothing_found_is_said(browser: Browser, address: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_list_of_results_is_accessible(browser: Browser, address: str, scheme: str) -> None:
-    from .page_checks import overflow, violations
-
     with visit(browser, address, scheme, 390) as visitor:
         page = visitor.open("search.html?q=temperature")
         assert found(page)
