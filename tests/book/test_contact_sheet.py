@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,18 @@ PAGES = ["book/status.html", f"notebooks/{CHAPTER}.html"]
 
 
 @pytest.fixture(scope="module")
-def shots(sample_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shots(sample_site: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shots")
+    command = [sys.executable, "-m", "tests.book.contact_sheet"]  # one Chromium for each process
     options = ["--site", str(sample_site), "--out", str(folder)]
     options += ["--pages", *PAGES, "--looks", "light-1280", "dark-390"]
-    assert contact_sheet.main(options) == 0
+    done = subprocess.run(
+        [*command, *options], cwd=root, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        str(folder / name) for name in ("sheet-light-1280.png", "sheet-dark-390.png", "index.html")
+    ]
     return folder
 
 

@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture
 def static(sample_site: Path, tmp_path: Path) -> Path:
     (tmp_path / "scripts").mkdir()
-    for name in ("scripts/sphinx-book-theme.js", "documentation_options.js"):
+    for name in ("scripts/sphinx-book-theme.js", "documentation_options.js", "searchtools.js"):
         shutil.copy(sample_site / "_static" / name, tmp_path / name)
     return tmp_path
 

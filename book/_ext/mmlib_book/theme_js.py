@@ -1,9 +1,11 @@
-"""Small repairs of the theme's scripts, once they are copied into the site.
+"""Small repairs of the scripts of theme and search, once they are copied into the site.
 
 * a click on a button of the header took the focus away: with the keyboard, the colour mode could
   be changed once only, and a closed menu of a phone left the reader at the top of the page;
 * a site opened from a disk may not read its own pages: the search then lists titles alone, and no
-  longer fails to fetch an excerpt of each.
+  longer fails to fetch an excerpt of each;
+* a result that leads to a place without text of its own (the anchor of a glossary entry) has no
+  excerpt, and the search failed where it put that excerpt in.
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 REPAIRS = (
+    (
+        "searchtools.js",
+        'if (text === "") return null;',
+        'if (text === "") return document.createTextNode("");',
+    ),
     ("scripts/sphinx-book-theme.js", "t.blur()", "void 0"),
     (
         "documentation_options.js",
