@@ -19,7 +19,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 HTTP_PROXY=http://127.0.0.1:9
 CHECK   := $(OFFLINE) MMLIB_TIER=smoke MMLIB_CACHE=$(CURDIR)/.cache/mmlib
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint types unit notebooks status execute serve shots clean constraints
+.PHONY: help book test lint types unit notebooks status execute serve shots lighthouse clean constraints
 
 help:
 	@echo "make book                  install, build the site from stored outputs, say where it is"
@@ -27,6 +27,7 @@ help:
 	@echo "make execute TIER=cpu      run the chapters again (TIER=smoke, cpu or gpu; ONLY=04 for one)"
 	@echo "make serve                 build and open the site on http://127.0.0.1:$(PORT)"
 	@echo "make shots                 screenshots of every page and a contact sheet in _build/shots"
+	@echo "make lighthouse            Lighthouse's scores of three pages; needs Node.js, a network once"
 	@echo "make clean                 remove what was built (the environment $(VENV) stays)"
 
 $(BIN)/python:
@@ -73,6 +74,9 @@ serve: book
 
 shots: book $(TEST_READY)
 	$(BIN)/python -m tests.book.contact_sheet
+
+lighthouse: book
+	@$(BIN)/python -m mmlib.course.lighthouse $(SITE)
 
 constraints: $(TEST_READY)
 	@sed -n '/^#/p' constraints.txt > constraints.tmp
