@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 from pathlib import Path
+from time import sleep
 
 import pytest
 from fontTools.ttLib import TTFont
@@ -280,6 +281,44 @@ def test_the_icons_of_the_header_are_drawn(
     for name, content, family, across in shown:
         assert content not in ("none", "normal"), name
         assert "Course Icons" in family and across > 0, name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_is_settled_before_its_script_runs(
+    browser: Browser, sample_address: str, scheme: str
+) -> None:
+    with visit(browser, sample_address, scheme) as visitor:
+        visitor.page.route("**/pydata-sphinx-theme.js*", lambda route: route.abort())
+        page = visitor.open(f"notebooks/{CHAPTER}.html")
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+        logos = page.locator(".sidebar-primary-item .logo__image")
+        assert [logo.is_visible() for logo in logos.all()].count(True) == 1
+
+
+def test_a_readers_choice_of_theme_is_kept(browser: Browser, sample_address: str) -> None:
+    with visit(browser, sample_address, "dark") as visitor:
+        page = visitor.open(f"notebooks/{CHAPTER}.html")
+        page.evaluate(
+            "localStorage.setItem('mode', 'light'), localStorage.setItem('theme', 'light')"
+        )
+        page.reload()
+        assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+def test_little_moves_while_a_page_loads(browser: Browser, address: str) -> None:
+    observe = (
+        "window.shifts = []; new PerformanceObserver(list => list.getEntries().forEach("
+        "one => window.shifts.push(one.value))).observe({type: 'layout-shift', buffered: true})"
+    )
+    for width in (1280, 390):
+        with visit(browser, address, width=width) as visitor:
+            visitor.page.add_init_script(observe)
+            visitor.page.route(  # seen before the theme's scripts run, as on a slow line
+                "**/scripts/*.js*", lambda route: (sleep(0.5), route.continue_())
+            )
+            page = visitor.open("notebooks/04_clip.html")
+            page.wait_for_timeout(300)
+            assert page.evaluate("window.shifts.reduce((a, b) => a + b, 0)") < 0.02, width
 
 
 def test_paper_shows_the_pictures_that_nobody_scrolled_to(browser: Browser, address: str) -> None:

@@ -22,7 +22,7 @@ from sphinx.util import logging
 
 from .icons import inline_icons
 from .pictures import attribute, locate, size_images
-from .scripts import SCRIPT, defer_scripts, drop_unused_mathjax
+from .scripts import SCRIPT, defer_scripts, drop_unused_mathjax, settle_theme
 from .stylesheet import Names, purge, read_sheet
 
 SHEET = "site.css"
@@ -139,7 +139,7 @@ def lighten(site: Path) -> None:
     new = {}
     for page, html in old.items():
         html = size_images(drop_unused_mathjax(html), page, site)
-        new[page] = defer_scripts(html, code)
+        new[page] = defer_scripts(settle_theme(html), code)
     new = join_sheets(new, site)
     for page, html in new.items():
         if html != old[page]:

@@ -1,4 +1,8 @@
-"""Scripts wait until the page stands; MathJax comes only with equations."""
+"""Scripts wait until the page stands; MathJax comes only with equations.
+
+The theme chooses light or dark in a script that waits. Before it runs, both logos would show and a
+dark page would flash light, so the choice is made where the page begins.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,14 @@ import re
 
 SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script>", re.DOTALL)
 PRELOAD = re.compile(r'<link\b(?=[^>]*rel="preload")(?=[^>]*as="script")[^>]*>\s*')
+THEME = re.compile(
+    r'(documentElement\.dataset\.theme = )localStorage\.getItem\("theme"\) \|\| "auto";'
+)
+SETTLED = (
+    'document.documentElement.dataset.mode === "auto"\n'
+    '      ? matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"\n'
+    '      : localStorage.getItem("theme") || "light";'
+)
 MATHJAX = re.compile(
     r"<script>window\.MathJax[^<]*</script>\s*|<script[^>]*/mathjax/[^>]*></script>\s*"
 )
@@ -16,7 +28,7 @@ OPTIONS = re.compile(r'<script [^>]*src="[^"]*_static/documentation_options\.js[
 INDEPENDENT = re.compile(
     r"\s*(?:(?:let|var|const)\s+\w+\s*=\s*'[^']*';|window\.MathJax\s*=.*"
     r"|DOCUMENTATION_OPTIONS\.pagename\s*=\s*'[^']*';|const DOCUMENTATION_OPTIONS\s*=.*"
-    r"|(?:document\.documentElement\.dataset\.\w+\s*=\s*localStorage[^;]*;\s*)+)\s*",
+    r"|(?:document\.documentElement\.dataset\.\w+\s*=\s*[^;]*;\s*)+)\s*",
     re.DOTALL,
 )
 
@@ -42,6 +54,11 @@ def defer_scripts(html: str, options: str) -> str:
         return match[0] if waits or "src=" not in match[1] else f"<script defer{match[1]}></script>"
 
     return SCRIPT.sub(deferred, lighter) + mark + rest
+
+
+def settle_theme(html: str) -> str:
+    """Choose light or dark before anything is drawn, unless the reader has chosen."""
+    return THEME.sub(rf"\g<1>{SETTLED}", html)
 
 
 def drop_unused_mathjax(html: str) -> str:
