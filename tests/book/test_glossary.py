@@ -116,6 +116,17 @@ def test_the_first_use_in_prose_becomes_a_link() -> None:
     assert page.astext() == before
 
 
+def test_a_paragraph_gets_four_links_at_most_and_the_next_one_the_rest() -> None:
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"]
+    page = document()
+    page += nodes.paragraph("", "", nodes.Text("alpha beta "), nodes.strong("", "gamma delta"))
+    page[-1] += nodes.Text(" epsilon zeta")
+    page += nodes.paragraph("", "zeta alone")
+    made = link_terms(page, recogniser(*(row(word) for word in words)), 1, lambda term: "#")
+    assert [term.term for term in made] == ["alpha", "beta", "gamma", "delta", "zeta"]
+    assert linked(page) == ["alpha", "beta", "gamma", "delta", "zeta"]
+
+
 def test_a_term_may_be_linked_nowhere_or_in_some_chapters() -> None:
     for link, chapter, count in ((False, 1, 0), ((2,), 1, 0), ((2,), 2, 1)):
         page = document()

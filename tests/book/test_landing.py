@@ -104,6 +104,11 @@ def test_an_incomplete_table_of_chapters_is_refused(book: Path) -> None:
     path.write_text(yaml.safe_dump(rows), encoding="utf-8")
     with pytest.raises(ValueError, match="figure missing"):
         load_chapters(book)
+    rows[3]["figure"], alt = "fig-04-gallery", rows[0].pop("alt")
+    path.write_text(yaml.safe_dump(rows), encoding="utf-8")
+    assert alt
+    with pytest.raises(ValueError, match="alt missing"):
+        load_chapters(book)
 
 
 def test_a_figure_that_is_not_there_and_a_crop_outside_are_refused(book: Path) -> None:

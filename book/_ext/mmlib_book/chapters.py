@@ -19,7 +19,8 @@ class Chapter:
 
     ``summary``, ``figure``, ``needs`` are empty and ``notebook`` is None for a chapter to come;
     ``after`` lists the numbers of the chapters to read before; ``crop`` is the part of the figure
-    that a card shows: left, top, right, bottom as shares of its sides, or empty for all of it.
+    that a card shows: left, top, right, bottom as shares of its sides, or empty for all of it;
+    ``alt`` says what is in that part.
     """
 
     number: int
@@ -28,6 +29,7 @@ class Chapter:
     figure: str = ""
     needs: str = ""
     crop: tuple[float, ...] = ()
+    alt: str = ""
     after: tuple[int, ...] = ()
     notebook: Path | None = None
 
@@ -54,6 +56,7 @@ def load_chapters(root: Path) -> list[Chapter]:
 
 def _chapter(row: dict[str, Any], notebook: Path | None) -> Chapter:
     wanted = ("number", "title", *(("summary", "figure", "needs") if notebook else ()))
+    wanted += ("alt",) if row.get("crop") else ()
     if missing := [key for key in wanted if not row.get(key)]:
         raise ValueError(f"book/chapters.yml, entry {row}: {', '.join(missing)} missing")
     lists = {key: tuple(row.get(key, ())) for key in ("after", "crop")}

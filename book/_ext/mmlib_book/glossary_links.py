@@ -1,10 +1,12 @@
 """Links from the chapters to the glossary: the first time that a chapter's prose uses a term.
 
+A paragraph gets four links at most; a term that is left out there is linked at its next use.
 The links are made in the page that Sphinx has read, so the notebook stays as it is.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from sphinx.application import Sphinx
 from .glossary import Recogniser, Term, load_glossary
 
 PAGE = "book/glossary"
+MOST = 4  # links in one paragraph: more of them are in the reader's way
 SKIPPED = (
     addnodes.pending_xref,
     nodes.caption,
@@ -49,18 +52,28 @@ def link_terms(
 ) -> list[Term]:
     """Make the first use of each term a link; the terms that got one, in their order."""
     linked: list[Term] = []
+    made: Counter[int] = Counter()  # links of a paragraph
     for text in list(prose_nodes(document)):
+        paragraph = _paragraph(text)
         pieces: list[nodes.Node] = []
         position = 0
         for start, end, term in recogniser.find(str(text)):
-            if term in linked or not term.linked(chapter):
+            if term in linked or not term.linked(chapter) or made[paragraph] == MOST:
                 continue
             linked.append(term)
+            made[paragraph] += 1
             pieces += [nodes.Text(text[position:start]), _link(text[start:end], term, address)]
             position = end
         if pieces:
             text.parent.replace(text, [*pieces, nodes.Text(text[position:])])
     return linked
+
+
+def _paragraph(node: nodes.Node) -> int:
+    """The identity of the paragraph, or of the other block, that holds the text."""
+    while isinstance(node.parent, nodes.Inline):
+        node = node.parent
+    return id(node.parent)
 
 
 def _link(words: str, term: Term, address: Callable[[Term], str]) -> nodes.reference:

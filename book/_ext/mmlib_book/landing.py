@@ -25,6 +25,10 @@ FLIP = {
     "mirrored, caption rewritten": "c52.scenes.repaired.left-and-right",
 }
 PUZZLE = ("05", "fig-05-mirror", (0.5, 0.0, 1.0, 1.0))
+PUZZLE_ALT = (
+    "A butterfly left of an elephant and a turtle left of an elephant, with captions that say so. "
+    "Below, the same two pictures mirrored: the captions are unchanged and now false."
+)
 
 
 def find_figure(notebook: Mapping[str, Any], name: str) -> tuple[bytes, str]:
@@ -72,13 +76,14 @@ def _times(timings: Mapping[str, Any]) -> str:
 def _card(chapter: Chapter, content: Mapping[str, Any]) -> str:
     assert chapter.notebook is not None
     png, alt = find_figure(read_notebook(chapter.notebook), chapter.figure)
+    picture = _picture(chapter.stem, png, chapter.crop, chapter.alt or alt)
     verdicts = content.get("verdicts", {})
     facts = [f"{len(verdicts)} verdicts" if verdicts else "", _times(content.get("timings", {}))]
     before = ", ".join(f"after chapter {number}" for number in chapter.after)
     line = " · ".join(fact for fact in (*facts, before) if fact)
     return (
         '<li class="mm-chapter">'
-        f'<div class="mm-picture">{_picture(chapter.stem, png, chapter.crop, alt)}</div>'
+        f'<div class="mm-picture">{picture}</div>'
         f'<p class="mm-name"><a href="../notebooks/{chapter.stem}.html">'
         f"{chapter.number}. {escape(chapter.title)}</a></p>"
         f"<p>{escape(chapter.summary)}</p>"
@@ -123,7 +128,7 @@ def puzzle(root: Path) -> str:
     chapter = next((c for c in load_chapters(root) if c.stem.startswith(number)), None)
     if chapter is None or chapter.notebook is None:
         return ""
-    png, alt = find_figure(read_notebook(chapter.notebook), figure)
+    png, _ = find_figure(read_notebook(chapter.notebook), figure)
     results = load_all(root / "book" / "results").get(chapter.stem, {}).get("results", {})
     if missing := [identity for identity in FLIP.values() if identity not in results]:
         raise ValueError(
@@ -134,7 +139,7 @@ def puzzle(root: Path) -> str:
     bars = "".join(_bar(name, results[identity]) for name, identity in FLIP.items())
     return (
         '<figure class="mm-puzzle"><div class="mm-halves">'
-        f'<div class="mm-picture">{_picture("puzzle", png, box, alt)}</div>'
+        f'<div class="mm-picture">{_picture("puzzle", png, box, PUZZLE_ALT)}</div>'
         '<div><p class="mm-ask">Which caption is true? Right answers after training on</p>'
         f'<dl class="mm-bars">{bars}</dl>'
         f'<p class="mm-ask">Luck is 50%. Means of {seeds} seeds.</p></div></div>'
