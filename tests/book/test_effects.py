@@ -85,3 +85,18 @@ def test_every_pattern_of_evidence_finds_results(root: Path, stored: dict[str, C
     patterns = [p for claim in read_claims(root).values() for p in claim.get("evidence", [])]
     assert len(patterns) >= 10
     assert not [pattern for pattern in patterns if not matching(stored, pattern)]
+
+
+def test_names_of_effects_follow_the_sizes_of_the_stored_run() -> None:
+    from mmlib_book.claims import Claim
+    from mmlib_book.evidence import effect_names, evidence
+
+    effect = ("c43.softmax.b{largest}", "c43.softmax.b{smallest}", "lab.base", 75)
+    claim = Claim("C4.3", "says", "test", effect)
+    at_cpu = [f"c43.{loss}.b{size}" for loss in ("softmax", "sigmoid") for size in (16, 32, 80)]
+    at_gpu = [*at_cpu, "c43.softmax.b240", "c43.softmax.b1000.longer", "lab.base"]
+    assert effect_names(claim, at_cpu) == ("c43.softmax.b80", "c43.softmax.b16", "lab.base", 75)
+    assert effect_names(claim, at_gpu) == ("c43.softmax.b240", "c43.softmax.b16", "lab.base", 75)
+    assert effect_names(claim, [])[0] == "c43.softmax.b{largest}"
+    other = Claim("C9.9", "says", "test", effect[:1])
+    assert evidence([other], at_gpu, {})["C9.9"] == ["c43.softmax.b240"]

@@ -27,8 +27,15 @@ def read_results(root: Path) -> dict[str, Content]:
 
 
 def read_claims(root: Path) -> dict[str, Content]:
+    """The claims by id, with the stored sizes in the names of their effects."""
+    from mmlib_book.claims import load_claims
+    from mmlib_book.evidence import effect_names
+
     rows = yaml.safe_load((root / "book" / "claims.yml").read_text("utf-8"))
-    return {row["id"]: row for row in rows}
+    stored = [name for content in read_results(root).values() for name in content["results"]]
+    names = {claim.id: effect_names(claim, stored) for claim in load_claims(root)}
+    told = {name: {"effect": list(effect)} for name, effect in names.items() if effect}
+    return {row["id"]: {**row, **told.get(row["id"], {})} for row in rows}
 
 
 @pytest.fixture(scope="module")

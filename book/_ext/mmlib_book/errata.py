@@ -172,6 +172,8 @@ def to_site(page: str, there: dict[str, tuple[str, int]]) -> str:
 
 
 def _on_read(app: Sphinx, docname: str, source: list[str]) -> None:
+    if docname.startswith("notebooks/"):  # it links to the entries: see _link_boxes
+        app.env.note_dependency(f"{PAGE}.md")
     if docname == PAGE:
         source[0] = to_site(source[0], find_tests(Path(app.srcdir)))
 

@@ -14,6 +14,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
+from .figures import CHAPTER
 from .glossary import Recogniser, Term, load_glossary
 
 PAGE = "book/glossary"
@@ -84,12 +85,13 @@ def _link(words: str, term: Term, address: Callable[[Term], str]) -> nodes.refer
 
 def _on_doctree(app: Sphinx, document: nodes.document) -> None:
     name = app.env.docname
-    if not name.startswith("notebooks/"):
+    chapter = CHAPTER.match(name)
+    if chapter is None:
         return
     root = Path(app.srcdir)
     app.env.note_dependency("book/glossary.yml")
     page = app.builder.get_relative_uri(name, PAGE)
-    number = int(Path(name).name[:2])
+    number = int(chapter[1])
     terms = Recogniser(tuple(load_glossary(root)))
     link_terms(document, terms, number, lambda term: f"{page}#{term.anchor}")
 

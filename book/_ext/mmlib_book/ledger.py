@@ -20,7 +20,7 @@ from .claims import (
     load_results,
     overall,
 )
-from .evidence import evidence, explains
+from .evidence import effect_names, evidence, explains
 from .marks import badge, effect_drawing, effect_text, kind_of, sign
 from .stored import results_anchor
 from .tiles import WORDS, counts, statuses, tile_rows
@@ -44,10 +44,10 @@ def _text(parts: list[Statement], note: str, heading: str) -> str:
     return f'<p><strong>{heading}</strong></p><ul class="mm-parts">{listed}</ul>{after}'
 
 
-def _source(claim: Claim) -> str:
+def _source(claim: Claim, stored: Stored) -> str:
     first, *second = [
         f"<code>{escape(name)}</code>" if isinstance(name, str) else f"{name:.4g}"
-        for name in claim.effect
+        for name in effect_names(claim, stored)
     ]
     if not second:
         return f"It is the mean of {first}."
@@ -73,7 +73,7 @@ def _measured(claim: Claim, verdict: Mapping[str, Any], several: bool, stored: S
     heading = "Measured" + (f" {verdict['claim']}, {verdict['status']}" if several else "")
     run = escape(f"Tier {verdict['tier']}, {verdict['device']}.")
     told = verdict["effect"] and explains(claim, verdict["effect"], stored)
-    effect = _effect(verdict, parts, _source(claim) if told else "")
+    effect = _effect(verdict, parts, _source(claim, stored) if told else "")
     return (
         f'<div class="mm-measured">{_text(parts, note, heading)}{effect}'
         f'<p class="mm-run">{run}</p></div>'

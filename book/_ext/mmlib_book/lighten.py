@@ -116,7 +116,7 @@ def unused_files(pages: dict[Path, str], site: Path) -> list[Path]:
     static = site / "_static"
     loaded = "\n".join(pages.values())
     known = {path for pattern in UNUSED for path in static.glob(pattern)}
-    return sorted(p for p in known if p.relative_to(static).as_posix() not in loaded)
+    return sorted(p for p in known if f"_static/{p.relative_to(static).as_posix()}" not in loaded)
 
 
 def _remove(path: Path) -> None:

@@ -18,6 +18,7 @@ from mmlib.course.book import read_notebook, results_path, run_card
 from mmlib.published import load_file
 
 from .chapters import Chapter, chapter_name, chapter_of, load_chapters
+from .citation import FILE as CITATION
 from .citation import Citation, load_citation
 from .linked import Place, course, resource, script
 
@@ -175,8 +176,14 @@ def _configure(app: Sphinx, config: Config) -> None:
         ]
 
 
+def _on_read(app: Sphinx, _docname: str, _source: list[str]) -> None:
+    """Every page tells how to cite it."""
+    app.env.note_dependency(CITATION)
+
+
 def setup(app: Sphinx) -> None:
     """Connect: before and after sphinxext-opengraph, which has the default priority 500."""
     app.connect("config-inited", _configure, priority=200)
+    app.connect("source-read", _on_read)
     app.connect("html-page-context", _before_open_graph, priority=400)
     app.connect("html-page-context", _after_open_graph, priority=700)

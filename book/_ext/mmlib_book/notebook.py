@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from mmlib.course.book import cell_source, results_path, run_card
+from mmlib.course.book import cell_source, find_chapters, results_path, run_card
 from mmlib.course.status import chapter_status
 from mmlib.published import load_all, load_file
 
 from .boxes import to_boxes
 from .card import card_html
-from .chapters import chapter_name, load_chapters
-from .citation import FILE as CITATION
+from .chapters import Chapter, chapter_name, chapter_of, load_chapters
 from .citation import cite_fold, load_citation
 from .head import head_html, student_path
 from .linked import Place, chapter_page
@@ -91,14 +91,18 @@ def prepare(notebook: dict[str, Any], head: str = "", foot: str = "") -> None:
         )
 
 
-def _head_and_foot(app: Sphinx, path: Path, title: str) -> tuple[str, str]:
-    """What the site adds to a chapter at its two ends; the page is built again when it changes."""
+def _inputs(root: Path, path: Path) -> set[str]:
+    """The files beside a chapter's notebook from which its two ends are made, those that exist."""
+    files = (results_path(root, path.stem), student_path(path), root / "book" / "chapters.yml")
+    return {str(file) for file in files if file.is_file()}
+
+
+def _head_and_foot(
+    app: Sphinx, chapter: Chapter, chapters: list[Chapter], title: str
+) -> tuple[str, str]:
+    """What the site adds to a chapter at its two ends."""
     root = Path(app.srcdir)
-    stored = results_path(root, path.stem)
-    for used in (stored, student_path(path), root / "book" / "chapters.yml", root / CITATION):
-        app.env.note_dependency(str(used))
-    chapters = load_chapters(root)
-    chapter = next(chapter for chapter in chapters if chapter.stem == path.stem)
+    stored = results_path(root, chapter.stem)
     published = load_file(stored) if stored.is_file() else {}
     address = Place(app.config.html_baseurl).identity(chapter_page(chapter)).get("url", "")
     fold = cite_fold(load_citation(root), chapter, chapter_name(title), address)
@@ -106,10 +110,19 @@ def _head_and_foot(app: Sphinx, path: Path, title: str) -> tuple[str, str]:
 
 
 def _on_read(app: Sphinx, docname: str, source: list[str]) -> None:
-    path = Path(app.env.doc2path(docname))
+    root, path = Path(app.srcdir), Path(app.env.doc2path(docname))
     if path.suffix != ".ipynb":
         return
-    status = chapter_status(path, load_all(Path(app.srcdir) / "book" / "results"))
+    chapters = load_chapters(root)
+    chapter = chapter_of(docname, chapters)
+    if chapter is None:
+        raise ValueError(
+            f"{docname}.ipynb is no chapter: name it notebooks/NN_name.ipynb, with an entry of "
+            "that number in book/chapters.yml"
+        )
+    for used in _inputs(root, path):
+        app.env.note_dependency(used)
+    status = chapter_status(path, load_all(root / "book" / "results"))
     if status.broken:
         logger.warning(
             f"{status.state}: run 'make execute ONLY={path.stem}'",
@@ -118,10 +131,27 @@ def _on_read(app: Sphinx, docname: str, source: list[str]) -> None:
             subtype="stale",
         )
     notebook = json.loads(source[0])
-    prepare(notebook, *_head_and_foot(app, path, chapter_title(notebook)))
+    prepare(notebook, *_head_and_foot(app, chapter, chapters, chapter_title(notebook)))
     source[0] = json.dumps(notebook)
+
+
+def _outdated(app: Sphinx, env: BuildEnvironment, *_changed: set[str]) -> list[str]:
+    """Chapters that got a file since they were read, and those to warn of at every build.
+
+    Sphinx itself sees that a file has changed or gone.
+    """
+    root = Path(app.srcdir)
+    published = load_all(root / "book" / "results")
+    pages = {f"notebooks/{path.stem}": path for path in find_chapters(root)}
+    return [
+        name
+        for name, path in pages.items()
+        if name in env.found_docs
+        and (_inputs(root, path) - env.dependencies[name] or chapter_status(path, published).broken)
+    ]
 
 
 def setup(app: Sphinx) -> None:
     """Connect to the reading of each page."""
     app.connect("source-read", _on_read)
+    app.connect("env-get-outdated", _outdated)

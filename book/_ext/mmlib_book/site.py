@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -72,7 +71,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.html_theme_options.update(theme_options(repository(), _branch()))
     address = _address("MMLIB_SITE_URL")
     config.html_baseurl = f"{address}/" if address else ""
-    config.ogp_site_url = config.html_baseurl
+    config.ogp_site_url = config.mmlib_site_url = config.html_baseurl
 
 
 def _drop_thebe(app: Sphinx) -> None:
@@ -87,16 +86,10 @@ def _drop_thebe(app: Sphinx) -> None:
         app.disconnect(identity)
 
 
-def _drop_its_files(app: Sphinx, exception: Exception | None) -> None:
-    """Its files are copied all the same; a site that never loads them need not pass them on."""
-    if exception is None:
-        for path in (Path(app.outdir) / "_static").glob("sphinx-thebe.*"):
-            path.unlink()
-
-
 def setup(app: Sphinx) -> None:
     """Connect: settings as soon as they are read, clean-up before the builder starts."""
+    # Chapters show it in their text: they are read again when it changes.
+    app.add_config_value("mmlib_site_url", "", "env")
     app.connect("config-inited", _configure, priority=100)
     app.connect("builder-inited", _drop_thebe, priority=1)
-    app.connect("build-finished", _drop_its_files)
     app.add_js_file("mmlib.js", loading_method="defer")
