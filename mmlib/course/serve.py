@@ -37,7 +37,10 @@ class SiteHandler(StaticFileHandler):
     """Files of one folder; tornado adds ``Last-Modified``, ranges and answers of status 304."""
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """The file to send; status 403 when a link inside the site leads out of it."""
+        """The file to send; status 403 when a link inside the site leads out of it, 400 when a file
+        cannot have such a name."""
+        if "\0" in absolute_path:
+            raise HTTPError(400)
         inside = Path(absolute_path).resolve().is_relative_to(Path(root).resolve())
         if not inside:
             raise HTTPError(403)

@@ -162,6 +162,19 @@ def test_what_no_page_loads_goes(light: str, folder: Path) -> None:
     assert (folder / "_static" / "early.js").exists()
 
 
+def test_a_page_that_only_names_a_file_does_not_load_it(folder: Path) -> None:
+    from mmlib_book.lighten import unused_files
+
+    static = folder / "_static"
+    (static / "locales").mkdir()
+    (static / "sphinx-thebe.js").touch()
+    named = "<p>Licences of locales, sphinx-thebe.js</p>"
+    unused = {path.name for path in unused_files({folder / "book" / "x.html": named}, folder)}
+    assert {"locales", "sphinx-thebe.js"} <= unused
+    loaded = '<script src="../_static/sphinx-thebe.js"></script>'
+    assert static / "sphinx-thebe.js" not in unused_files({folder / "x.html": loaded}, folder)
+
+
 def test_names_that_a_script_completes_count() -> None:
     from mmlib_book.stylesheet import Names, purge
 

@@ -121,6 +121,10 @@ def test_a_link_that_leads_out_is_not_followed(base: str, site: Path) -> None:
     assert b"outside" not in body
 
 
+def test_a_name_that_no_file_can_have_is_a_bad_request(base: str) -> None:
+    assert ask(base, "/%00")[0] == 400
+
+
 def test_a_folder_without_a_site_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
