@@ -25,7 +25,7 @@ help:
 	@echo "make book                  install, build the site from stored outputs, say where it is"
 	@echo "make test                  install, then every check that CI runs"
 	@echo "make execute TIER=cpu      run the chapters again (TIER=smoke, cpu or gpu; ONLY=04 for one)"
-	@echo "make serve                 build and open the site on http://127.0.0.1:$(PORT)"
+	@echo "make serve                 build the site and show it on http://127.0.0.1:$(PORT)"
 	@echo "make shots                 screenshots of every page and a contact sheet in _build/shots"
 	@echo "make lighthouse            Lighthouse's scores of three pages; needs Node.js, a network once"
 	@echo "make clean                 remove what was built (the environment $(VENV) stays)"

@@ -64,7 +64,7 @@ def test_every_make_target_exists(root: Path) -> None:
 
 def test_every_mmlib_command_is_understood(root: Path) -> None:
     calls = [call for call in commands(root, "mmlib") if call]
-    assert {call[0] for call in calls} == {"doctor", "execute", "status"}
+    assert {call[0] for call in calls} == {"doctor", "execute", "serve", "status"}
     for call in calls:
         try:
             build_parser().parse_args(call)
