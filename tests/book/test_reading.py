@@ -38,6 +38,14 @@ def test_verdicts_are_words_in_forced_colours(browser: Browser, address: str, sc
     assert all(word and ratio >= 4.5 for word, ratio in verdicts), verdicts
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_way_back_to_the_top_can_be_read(browser: Browser, address: str, scheme: str) -> None:
+    with visit(browser, address, scheme) as visitor:
+        page = visitor.open("book/run.html")
+        ((words, ratio),) = page.locator("#pst-back-to-top").evaluate_all(CONTRAST)
+    assert words and ratio >= 4.5, ratio
+
+
 def test_nothing_moves_for_those_who_asked_for_it(browser: Browser, address: str) -> None:
     with visit(browser, address) as visitor:
         page = visitor.open(CHAPTER)
