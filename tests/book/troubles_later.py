@@ -45,11 +45,8 @@ def pickled(tmp_path: Path, patch: Patch) -> str:
 
 @trouble
 def backbone(tmp_path: Path, patch: Patch) -> str:
-    torch.hub.set_dir(str(tmp_path))
-    try:
-        return error(backbones.backbone_parts, "resnet50", True)
-    finally:
-        torch.hub.set_dir("")  # back to the standard folder
+    patch.setenv("TORCH_HOME", str(tmp_path))
+    return error(backbones.backbone_parts, "resnet50", True)
 
 
 @trouble
